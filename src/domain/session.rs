@@ -64,7 +64,7 @@ pub struct TokenRow {
 
 /// The values of a minted token, for a new row or the rotation of an existing one.
 #[derive(Clone, Debug)]
-pub struct NewSession {
+pub(crate) struct NewSession {
     pub subject: Subject,
     pub client_id: String,
     pub device_label: String,
@@ -81,7 +81,7 @@ pub struct NewSession {
 
 /// The result of a mint.
 #[derive(Clone, Debug)]
-pub struct MintedSession {
+pub(crate) struct MintedSession {
     pub token_id: TokenId,
     /// The row's previous hash if it was rotated. Its cache entry has to be removed.
     pub rotated: Option<TokenHash>,

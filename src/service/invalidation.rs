@@ -33,6 +33,12 @@ impl Invalidations {
         Self { token_cache, pending: Mutex::default(), any: AtomicBool::new(false) }
     }
 
+    /// Invalidates the entry of a token that ends after this, unless the store is unavailable. Then it fails with
+    /// `service_unavailable`, queues nothing, and the token has to stay.
+    pub(crate) async fn invalidate_before(&self, hash: &TokenHash) -> Result<()> {
+        self.token_cache.invalidate(hash).await.map_err(Error::unavailable)
+    }
+
     /// Invalidates an entry. While the store is unavailable, queues it and fails with `service_unavailable`.
     pub async fn invalidate(&self, hash: &TokenHash) -> Result<()> {
         self.mark(hash, None).await

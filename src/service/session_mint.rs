@@ -9,23 +9,23 @@ use crate::{
     telemetry::{audit::AuditEvent, metrics::RevokeReason},
 };
 
-/// Writes the session. The second value is whether the replaced tokens are rejected on every replica; without that the
-/// caller must not hand out the new token.
+/// Writes the session. Every replica rejects the replaced tokens before the new one exists. Fails with
+/// `service_unavailable` when the replicas cannot be told: then nothing has changed.
+///
+/// If the process ends between both steps, the replaced tokens are rejected for up to a minute, and then accepted again.
 pub(super) async fn mint_session(
     context: &ServiceContext,
     invalidations: &Invalidations,
     session: &NewSession,
-) -> Result<(MintedSession, Result<()>)> {
-    let minted = context.sql.mint(session).await?;
+) -> Result<MintedSession> {
+    let pending = context.sql.begin_mint(session).await?;
+    for hash in pending.ended_hashes() {
+        invalidations.invalidate_before(hash).await?;
+    }
+    let minted = pending.commit().await?;
     for session in &minted.evicted {
         AuditEvent::SessionRevoked { token_id: session.token_id, by: "the session limit" }.record();
     }
     context.metrics.revoked(RevokeReason::Limit, minted.evicted.len() as u64);
-    let evicted = invalidations.invalidate_sessions(&minted.evicted).await;
-    // The rotated token is invalidated on every replica before the new one can be used.
-    let rotated = match &minted.rotated {
-        Some(old) => invalidations.invalidate(old).await,
-        None => Ok(()),
-    };
-    Ok((minted, evicted.and(rotated)))
+    Ok(minted)
 }

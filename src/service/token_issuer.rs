@@ -98,11 +98,7 @@ impl TokenIssuer {
             created_ip: String::new(),
             user_agent: None,
         };
-        let (minted, invalidated) = mint_session(&self.context, &self.invalidations, &session).await?;
-        if let Err(error) = invalidated {
-            self.context.sql.revoke_if_hash(minted.token_id, &session.hash, self.context.clock.now()).await?;
-            return Err(error);
-        }
+        let minted = mint_session(&self.context, &self.invalidations, &session).await?;
         let rotated = minted.rotated.is_some();
         self.context.metrics.minted(SubjectType::Account);
         self.context.metrics.revoked(RevokeReason::Rotated, u64::from(rotated));

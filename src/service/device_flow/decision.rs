@@ -105,7 +105,7 @@ impl DeviceFlow {
             created_ip: request.created_ip.to_string(),
             user_agent: request.user_agent.clone(),
         };
-        let (minted, replaced) = mint_session(&self.context, &self.invalidations, &session).await?;
+        let minted = mint_session(&self.context, &self.invalidations, &session).await?;
         let approval = Approval { token_id: minted.token_id, sealed_token };
         let minted = MintedGrant {
             subject: subject.clone(),
@@ -117,20 +117,17 @@ impl DeviceFlow {
             expires_at: session.expires_at,
             rotated: minted.rotated.is_some(),
         };
-        let finished = match replaced {
-            Ok(()) => match self.grants.finish(keys, claim, &minted.approval).await {
-                Err(error) => {
-                    // The store may have approved the grant, and the device may have its token.
-                    self.settle_later(minted);
-                    return Err(error);
-                }
-                finished => finished,
-            },
-            Err(error) => Err(error),
+        let is_finished = match self.grants.finish(keys, claim, &minted.approval).await {
+            Ok(is_finished) => is_finished,
+            Err(error) => {
+                // The store may have approved the grant, and the device may have its token.
+                self.settle_later(minted);
+                return Err(error);
+            }
         };
-        if !matches!(finished, Ok(true)) {
+        if !is_finished {
             self.withdraw(&minted).await?;
-            return Err(finished.err().unwrap_or_else(in_progress));
+            return Err(in_progress());
         }
         self.record_approval(&minted).await;
         Ok(minted.decision())

@@ -26,16 +26,37 @@ use crate::domain::{
     session::{MintedSession, NewSession},
 };
 
+/// A token that is written and not committed. Dropping it undoes everything.
+pub(crate) struct PendingMint {
+    store: SqlStore,
+    transaction: DatabaseTransaction,
+    minted: MintedSession,
+}
+
+impl PendingMint {
+    /// The hashes of the tokens that end with the commit.
+    pub(crate) fn ended_hashes(&self) -> impl Iterator<Item = &TokenHash> {
+        self.minted.rotated.iter().chain(self.minted.evicted.iter().map(|session| &session.hash))
+    }
+
+    pub(crate) async fn commit(self) -> Result<MintedSession> {
+        let Self { store, transaction, minted } = self;
+        store.call("TRANSACTION", transaction.commit()).await?;
+        Ok(minted)
+    }
+}
+
 impl SqlStore {
     /// Writes a new token: rotates the live row of the same device, or inserts one and revokes those over the limit.
     ///
-    /// One transaction, repeated when a concurrent mint for the same device wins. Fails with `access_denied` unless the
-    /// account is active.
-    pub async fn mint(&self, new: &NewSession) -> Result<MintedSession> {
-        self.call("TRANSACTION", with_retries(|| self.try_mint(new))).await
+    /// One transaction, repeated when a concurrent mint for the same device wins. Other mints for the account wait for
+    /// its end. Fails with `access_denied` unless the account is active.
+    pub(crate) async fn begin_mint(&self, new: &NewSession) -> Result<PendingMint> {
+        let (transaction, minted) = self.call("TRANSACTION", with_retries(|| self.try_mint(new))).await?;
+        Ok(PendingMint { store: self.clone(), transaction, minted })
     }
 
-    async fn try_mint(&self, new: &NewSession) -> Result<MintedSession, SqlError> {
+    async fn try_mint(&self, new: &NewSession) -> Result<(DatabaseTransaction, MintedSession), SqlError> {
         let transaction = self.begin().await?;
         if let Some(id) = new.subject.account_id() {
             self.lock_active_account(&transaction, id).await?;
@@ -48,8 +69,7 @@ impl SqlStore {
             (id, None, self.revoke_excess_sessions(&transaction, new, id).await?)
         };
         self.write_session_details(&transaction, id, new).await?;
-        transaction.commit().await?;
-        Ok(MintedSession { token_id: TokenId(id.uuid()), rotated, evicted })
+        Ok((transaction, MintedSession { token_id: TokenId(id.uuid()), rotated, evicted }))
     }
 
     /// Locks the account's row, so that mints for the account and a ban run one after the other. On MySQL, which has no

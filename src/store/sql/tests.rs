@@ -15,7 +15,7 @@ use crate::domain::{
     last_use::LastUse,
     request_origin::RequestOrigin,
     secret::{BearerToken, Secret},
-    session::NewSession,
+    session::{MintedSession, NewSession},
     subject::{Subject, SubjectType},
 };
 
@@ -33,6 +33,13 @@ mod operator_events;
 mod runs;
 mod schema;
 mod sessions;
+
+impl SqlStore {
+    /// Writes a new token and commits it.
+    async fn mint(&self, new: &NewSession) -> crate::domain::Result<MintedSession> {
+        self.begin_mint(new).await?.commit().await
+    }
+}
 
 /// Declares each function as one test for each database.
 macro_rules! conformance {

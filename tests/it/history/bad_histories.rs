@@ -199,20 +199,6 @@ fn rotated_token_that_is_alive_is_rejected() {
 }
 
 #[test]
-fn token_that_a_failed_approval_replaced_ends_after_the_recovery() {
-    let (mut builder, old) = signed_in();
-    let (failed, next) = (builder.add_grant(50), builder.add_grant(50));
-    builder.grant(failed, Approve, GrantReply::Unknown, (60, 70));
-    builder.grant(next, Approve, Decided, (80, 90));
-    builder.used(old, TokenCall::Use, TokenReply::Alive, (100, 101)).assert_good();
-    builder.0.token_events[0].is_final = true;
-    builder.assert_bad("alive after its end");
-    // The killed replica does not retry its invalidations.
-    builder.0.kills.push(span(75, 95));
-    builder.assert_good();
-}
-
-#[test]
 fn old_token_that_revokes_the_new_session_is_rejected() {
     let (mut builder, old) = signed_in();
     let next = builder.add_grant(50);

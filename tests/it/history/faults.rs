@@ -93,12 +93,7 @@ async fn suffer(deployment: &Deployment, fault: Fault, lasts: Duration, random: 
             primary.resume();
         }
         Fault::PostgresFailover => deployment.fail_over_postgres().await,
-        Fault::ReplicaKill => {
-            let span = deployment.recorder.start();
-            deployment.kill_replica(lasts / 4).await;
-            let span = deployment.recorder.end(span);
-            deployment.recorder.change(|history| history.kills.push(span));
-        }
+        Fault::ReplicaKill => deployment.kill_replica(lasts / 4).await,
         Fault::Cut => proxy(deployment, random).cut(),
         Fault::Partition(traffic) => {
             let proxy = proxy(deployment, random);

@@ -144,8 +144,6 @@ pub struct History {
     pub sessions: Vec<SessionEvent>,
     /// When Redis lost its data: from the kill to the restart.
     pub losses: Vec<Span>,
-    /// When a replica was killed: from the kill to the start of the new process.
-    pub kills: Vec<Span>,
 }
 
 /// Records the calls of concurrent actors.

@@ -29,8 +29,6 @@ struct Life<'a> {
     line: Vec<&'a GrantEvent>,
     /// Real times after which the token must be rejected.
     deaths: Vec<u64>,
-    /// Real times after which it must be rejected once the faults have ended.
-    late_deaths: Vec<u64>,
     /// Real times from which the token may be rejected.
     causes: Vec<u64>,
     /// Whether a call without a definite reply may have ended it.
@@ -41,15 +39,7 @@ impl<'a> Life<'a> {
     fn of(history: &'a History, nth: usize, token: &'a Token) -> Self {
         let line_of = |grant: usize| history.lines[grant];
         let line = history.grants.iter().filter(|event| line_of(event.grant) == line_of(token.grant)).collect();
-        let mut token_life = Self {
-            history,
-            token,
-            line,
-            deaths: Vec::new(),
-            late_deaths: Vec::new(),
-            causes: Vec::new(),
-            is_doubtful: false,
-        };
+        let mut token_life = Self { history, token, line, deaths: Vec::new(), causes: Vec::new(), is_doubtful: false };
         token_life.add_revocations(nth);
         token_life.add_rotations();
         token_life
@@ -121,31 +111,15 @@ impl<'a> Life<'a> {
                 self.causes.push(approval.span.start);
                 self.is_doubtful |= approval.reply != GrantReply::Decided;
                 if !is_own && approval.reply == GrantReply::Decided && approval.span.start >= minted {
-                    self.add_replacement(grant, approval.span.end);
+                    self.deaths.push(approval.span.end);
                 }
             }
             let is_delivery =
                 |event: &&&GrantEvent| event.grant == grant && matches!(event.reply, GrantReply::Token(_));
             let delivered = self.line.iter().find(is_delivery);
             if let Some(delivered) = delivered.filter(|_| !is_own && self.first_approval(grant) >= minted) {
-                self.add_replacement(grant, delivered.span.end);
+                self.deaths.push(delivered.span.end);
             }
-        }
-    }
-
-    /// The token's session was replaced at a time at the latest. An approval without a definite reply may have replaced
-    /// it before: then its invalidation is retried in the background (section 3), until its replica is killed.
-    fn add_replacement(&mut self, grant: usize, time: u64) {
-        let is_earlier = |event: &&GrantEvent| {
-            let may_replace = event.call == GrantCall::Approve && event.reply == GrantReply::Unknown;
-            may_replace && ![grant, self.token.grant].contains(&event.grant) && event.span.start < time
-        };
-        let earlier: Vec<_> = self.line.iter().copied().filter(is_earlier).collect();
-        let is_lost = |event: &&GrantEvent| self.history.kills.iter().any(|kill| kill.end > event.span.start);
-        if earlier.is_empty() {
-            self.deaths.push(time);
-        } else if !earlier.iter().any(is_lost) {
-            self.late_deaths.push(time);
         }
     }
 
@@ -177,8 +151,7 @@ impl<'a> Life<'a> {
 
     fn judge_alive(&self, event: &TokenEvent, events: &[&TokenEvent]) -> Option<&'static str> {
         let span = event.span;
-        let late_deaths = self.late_deaths.iter().filter(|_| event.is_final);
-        if self.deaths.iter().chain(late_deaths).any(|death| *death < span.start) {
+        if self.deaths.iter().any(|death| *death < span.start) {
             return Some("the token is alive after its end was reported");
         }
         if span.service_start > self.token.expires_at + EXPIRY_TOLERANCE {
