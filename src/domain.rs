@@ -29,6 +29,7 @@ pub(crate) mod member;
 pub(crate) mod oauth_client;
 pub(crate) mod operator_event;
 pub(crate) mod page;
+pub(crate) mod postgres_hosts;
 pub(crate) mod recorded_decision;
 pub(crate) mod request_origin;
 pub(crate) mod scope;

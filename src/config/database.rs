@@ -9,7 +9,7 @@ use super::{
     reader::Reader,
     settings::{self, DATABASE_URL},
 };
-use crate::domain::secret::Secret;
+use crate::domain::{postgres_hosts::PostgresHosts, secret::Secret};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseKind {
@@ -135,7 +135,18 @@ fn from_url(reader: &mut Reader<'_>) -> Option<(DatabaseKind, Secret)> {
             return None;
         }
     };
-    if kind.is_server() && !Url::parse(&text).is_ok_and(|url| url.has_host() && url.path().len() > 1) {
+    let urls = match kind {
+        DatabaseKind::Postgres => match PostgresHosts::parse(&text) {
+            Ok(hosts) => hosts.urls,
+            Err(error) => {
+                reader.problem(&DATABASE_URL, error);
+                return None;
+            }
+        },
+        _ => vec![Secret::new(text.as_str())],
+    };
+    let is_complete = |url: &Secret| Url::parse(url.expose()).is_ok_and(|url| url.has_host() && url.path().len() > 1);
+    if kind.is_server() && !urls.iter().all(is_complete) {
         reader.problem(
             &DATABASE_URL,
             format_args!(

@@ -84,7 +84,8 @@ settings! {
         SSL_CERT_DIR;
     }
     "Database" {
-        /// `sqlite://`, `postgres://` or `mysql://`, with user and password.
+        /// `sqlite://`, `postgres://` or `mysql://`, with user and password. PostgreSQL may have several hosts:
+        /// `postgres://user:password@host1,host2/database?target_session_attrs=read-write`.
         DATABASE_URL: secret or "the `DB_…` settings; without them, SQLite in `DATA_DIR`";
         /// `postgresql` or `mysql`.
         DB_TYPE = "postgresql";

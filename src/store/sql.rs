@@ -39,6 +39,7 @@ mod mint;
 mod not_found;
 mod operator_events;
 mod pool;
+mod primary;
 mod render;
 mod rendered;
 mod retention;

@@ -8,3 +8,4 @@ mod postgres_tls;
 mod redis_tls;
 mod redis_topologies;
 mod restart;
+mod several_hosts;

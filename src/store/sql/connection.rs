@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::{
     connect_error::find_cause,
     pool::{names_authority, set_hooks, trust},
+    primary::{Hosts, PrimaryFollower},
     rendered::RenderedStatements,
     sql_store::SqlStore,
     timeout::with_timeout,
@@ -24,6 +25,7 @@ use crate::{
     domain::{
         error::{Error, Result},
         key::KeyRing,
+        postgres_hosts::PostgresHosts,
         secret::Secret,
     },
     ports::store_observer::StoreObserver,
@@ -71,6 +73,13 @@ impl SqlStore {
         // Both spellings are common; SeaORM accepts the short one.
         let postgres = url.strip_prefix("postgresql://").map(|rest| Zeroizing::new(format!("postgres://{rest}")));
         let url = postgres.as_ref().map_or(url, |url| url.as_str());
+        let authorities = options.authorities.filter(|_| !names_authority(url));
+        let hosts = hosts_of(url, authorities.as_ref())?;
+        let chosen = match &hosts {
+            Some(hosts) => Some(hosts.find().await.map_err(Error::unavailable)?.clone()),
+            None => None,
+        };
+        let url = chosen.as_ref().map_or(url, Secret::expose);
         let is_sqlite = url.starts_with("sqlite:");
         let in_memory = is_sqlite && url.contains(":memory:");
         let cores = thread::available_parallelism().map_or(1, NonZero::get).try_into().unwrap_or(u32::MAX);
@@ -106,7 +115,6 @@ impl SqlStore {
             // `set_hooks` checks those that may be broken.
             connect.test_before_acquire(false);
         }
-        let authorities = options.authorities.filter(|_| !names_authority(url));
         if let Some(authorities) = &authorities {
             trust(&mut connect, authorities);
         }
@@ -127,7 +135,9 @@ impl SqlStore {
             Err(error) => return Err(find_cause(url, authorities.as_deref(), error).await.into()),
         };
         let backend = db.get_database_backend();
+        let follow = |hosts| Arc::new(PrimaryFollower::start(hosts, db.get_postgres_connection_pool().clone()));
         Ok(Self {
+            primary: hosts.map(follow),
             db,
             backend,
             suspicion,
@@ -158,4 +168,13 @@ impl SqlStore {
     pub async fn close(self) -> Result<()> {
         with_timeout(self.db.close()).await
     }
+}
+
+/// The hosts of a URL of PostgreSQL that leaves a choice.
+fn hosts_of(url: &str, authorities: Option<&Vec<u8>>) -> Result<Option<Hosts>> {
+    if !url.starts_with("postgres:") {
+        return Ok(None);
+    }
+    let hosts = PostgresHosts::parse(url).map_err(Error::internal)?;
+    Ok(hosts.is_choice().then(|| Hosts::new(hosts, authorities.cloned())))
 }

@@ -17,12 +17,13 @@ use super::{
     driver_error::is_broken_connection,
     error::RedactedDbError,
     pool::{LOCAL_TIMEOUTS, Suspicion},
+    primary::PrimaryFollower,
     rendered::RenderedStatements,
     timeout::with_timeout,
 };
 use crate::{
     domain::{
-        error::{Error, Result},
+        error::{Code, Error, Result},
         key::KeyRing,
     },
     ports::store_observer::{StoreCall, StoreObserver},
@@ -43,6 +44,8 @@ pub struct SqlStore {
     pub(super) keys: Arc<KeyRing>,
     /// Whether transactions set the timeouts that sessions cannot.
     pub(super) transaction_pooling: bool,
+    /// Follows the primary when the URL leaves a choice of hosts.
+    pub(super) primary: Option<Arc<PrimaryFollower>>,
     pub(super) rendered: Arc<RenderedStatements>,
     pub(super) app_totals: Arc<TotalCache>,
     /// Whether Dify's table of connections has a column for their visibility.
@@ -117,6 +120,9 @@ impl SqlStore {
             let cause = error.source().and_then(|cause| cause.downcast_ref::<RedactedDbError>());
             if cause.is_some_and(RedactedDbError::is_broken_connection) {
                 self.suspicion.raise();
+            }
+            if let Some(primary) = self.primary.as_ref().filter(|_| error.code() == Code::ServiceUnavailable) {
+                primary.search();
             }
         });
         observed(StoreCall { system, operation }, self.observer.as_ref(), Box::pin(checked))

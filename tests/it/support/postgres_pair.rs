@@ -23,6 +23,11 @@ impl PostgresPair {
         Arc::clone(&self.0.lock()[0])
     }
 
+    /// The ports of the primary and the standby.
+    pub fn ports(&self) -> [u16; 2] {
+        self.0.lock().each_ref().map(|process| process.port)
+    }
+
     /// Kills the primary and promotes the standby, which is the primary when this returns. It has no standby yet.
     pub async fn fail_over(&self) {
         let [primary, standby] = self.0.lock().clone();
