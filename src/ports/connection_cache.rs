@@ -1,6 +1,7 @@
 //! The cache of sealed connections that all replicas share, so that a read of credentials needs no SQL.
 //!
-//! There is none without Redis, and none beside Dify, which writes the same tables and would not remove what is cached here.
+//! There is none without Redis, and none beside Dify, which writes the same tables and would not remove what is cached
+//! here.
 
 use async_trait::async_trait;
 use uuid::Uuid;

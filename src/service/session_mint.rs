@@ -12,7 +12,8 @@ use crate::{
 /// Writes the session. Every replica rejects the replaced tokens before the new one exists. Fails with
 /// `service_unavailable` when the replicas cannot be told: then nothing has changed.
 ///
-/// If the process ends between both steps, the replaced tokens are rejected for up to a minute, and then accepted again.
+/// If the process ends between both steps, the replaced tokens are rejected for up to a minute, and then accepted
+/// again.
 pub(super) async fn mint_session(
     context: &ServiceContext,
     invalidations: &Invalidations,

@@ -1,5 +1,5 @@
-//! The claims of the signed values: state, assertion and approval grant (contract section 6, SSO branch), and the outcome
-//! of a decision.
+//! The claims of the signed values: state, assertion and approval grant (contract section 6, SSO branch), and the
+//! outcome of a decision.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};

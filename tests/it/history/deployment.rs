@@ -1,5 +1,6 @@
-//! Two replicas on a PostgreSQL with a synchronous standby and on a Redis of the test's own. Each replica has proxies of
-//! its own, so that a partition can separate one replica from one store. The second replica is a process, to be killed.
+//! Two replicas on a PostgreSQL with a synchronous standby and on a Redis of the test's own. Each replica has proxies
+//! of its own, so that a partition can separate one replica from one store. The second replica is a process, to be
+//! killed.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

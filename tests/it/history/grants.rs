@@ -149,8 +149,8 @@ fn may_be_withdrawn(history: &History, poll: &GrantEvent) -> bool {
 
 /// The first known real time at which the clock of the service had reached a time.
 fn reaches(history: &History, service_time: i64) -> Option<u64> {
-    // The clock runs on, and steps between two known points, so the point before the first that is past counts. Only the
-    // end of a span has the fastest clock.
+    // The clock runs on, and steps between two known points, so the point before the first that is past counts. Only
+    // the end of a span has the fastest clock.
     let points = history.grants.iter().map(|event| (event.span.end, event.span.service_end));
     let (mut last_before, mut is_reached) = (0, false);
     for (real, service) in points {

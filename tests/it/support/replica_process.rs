@@ -1,5 +1,5 @@
-//! A replica in a process of its own, which a test can kill, with the clock of the test. The process is this test binary
-//! again, with the ignored test below.
+//! A replica in a process of its own, which a test can kill, with the clock of the test. The process is this test
+//! binary again, with the ignored test below.
 
 use std::{
     collections::BTreeMap,
