@@ -34,7 +34,7 @@ const ROWS: &[Row] = &[
     ("migrate status", "", 0, "applied  m"),
     ("migrate down", "", 5, "1 change will be reverted, and the data in their tables is lost"),
     ("migrate down --dry-run", "", 0, "(dry run: nothing was changed)"),
-    ("migrate down --sql", "", 0, "DROP TABLE"),
+    ("migrate down --sql", "", 0, "DELETE FROM"),
     ("migrate down --sql --yes", "", 2, "cannot be used with"),
     ("migrate down --to nothing", "", 3, "no applied change is named nothing"),
     ("migrate down --all --to nothing", "", 2, "cannot be used with"),

@@ -180,7 +180,7 @@ async fn devices(server: &TestServer, document: &mut Document) {
     Browser::signed_in(server, OWNER).await.deny(&device.user_code).await;
     server.advance(20);
     let denied = device.poll_at(server).await;
-    let unknown = json!({"client_id": "difyctl", "device_code": format!("dc_{:032}", 7)});
+    let unknown = json!({"client_id": "another", "device_code": format!("dc_{:032}", 7)});
     for answer in [pending, early, denied, Device::poll_with(server, &unknown).await] {
         document.assert_shown("post", TOKEN, &answer);
     }
