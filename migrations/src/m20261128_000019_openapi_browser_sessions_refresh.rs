@@ -6,6 +6,7 @@ use sea_orm_migration::prelude::*;
 use crate::{
     column::Columns,
     editor::{SchemaChange, SchemaEditor},
+    table::{add_columns, drop_columns},
 };
 
 const TABLE: &str = "openapi_browser_sessions";
@@ -17,24 +18,11 @@ pub(crate) struct Migration;
 impl SchemaChange for Migration {
     async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
         let columns = Columns::of(schema.backend());
-        let added = [
-            ("previous_refresh_hash", Columns::varchar("previous_refresh_hash", 64)),
-            ("refreshed_at", columns.timestamptz("refreshed_at")),
-        ];
-        // SQLite adds one column per statement.
-        for (name, mut column) in added {
-            if schema.has_column(TABLE, name).await? {
-                continue;
-            }
-            schema.alter_table(Table::alter().table(TABLE).add_column(&mut column).take()).await?;
-        }
-        Ok(())
+        let added = [Columns::varchar("previous_refresh_hash", 64), columns.timestamptz("refreshed_at")];
+        add_columns(schema, TABLE, added).await
     }
 
     async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
-        for column in ["previous_refresh_hash", "refreshed_at"] {
-            schema.alter_table(Table::alter().table(TABLE).drop_column(column).take()).await?;
-        }
-        Ok(())
+        drop_columns(schema, TABLE, &["previous_refresh_hash", "refreshed_at"]).await
     }
 }

@@ -6,10 +6,10 @@ use sea_orm_migration::prelude::*;
 use crate::{
     column::Columns,
     editor::{SchemaChange, SchemaEditor},
+    table::{add_columns, drop_columns},
 };
 
 const TABLE: &str = "openapi_sessions";
-const COLUMN: &str = "token_hash";
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -17,15 +17,10 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl SchemaChange for Migration {
     async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
-        if schema.has_column(TABLE, COLUMN).await? {
-            return Ok(());
-        }
-        let mut column = Columns::varchar(COLUMN, 64);
-        column.null();
-        schema.alter_table(Table::alter().table(TABLE).add_column(&mut column).take()).await
+        add_columns(schema, TABLE, [Columns::varchar("token_hash", 64).null().take()]).await
     }
 
     async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
-        schema.alter_table(Table::alter().table(TABLE).drop_column(COLUMN).take()).await
+        drop_columns(schema, TABLE, &["token_hash"]).await
     }
 }

@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 use crate::{
     column::Columns,
     editor::{SchemaChange, SchemaEditor},
+    table::{add_columns, drop_columns},
 };
 
 const TABLE: &str = "openapi_sessions";
@@ -15,25 +16,12 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl SchemaChange for Migration {
     async fn up(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
-        let added = [
-            ("last_ip", Columns::varchar("last_ip", 64)),
-            ("last_user_agent", ColumnDef::new("last_user_agent").text().take()),
-        ];
-        // SQLite adds one column per statement.
-        for (name, mut column) in added {
-            if schema.has_column(TABLE, name).await? {
-                continue;
-            }
-            column.null();
-            schema.alter_table(Table::alter().table(TABLE).add_column(&mut column).take()).await?;
-        }
-        Ok(())
+        let added =
+            [Columns::varchar("last_ip", 64).null().take(), ColumnDef::new("last_user_agent").text().null().take()];
+        add_columns(schema, TABLE, added).await
     }
 
     async fn down(&self, schema: &SchemaEditor<'_>) -> Result<(), DbErr> {
-        for column in ["last_ip", "last_user_agent"] {
-            schema.alter_table(Table::alter().table(TABLE).drop_column(column).take()).await?;
-        }
-        Ok(())
+        drop_columns(schema, TABLE, &["last_ip", "last_user_agent"]).await
     }
 }

@@ -1,4 +1,4 @@
-//! Dropping of tables, and the protection of Dify's tables.
+//! Columns that are added later, dropping of tables, and the protection of Dify's tables.
 
 use sea_orm_migration::prelude::*;
 
@@ -23,4 +23,31 @@ pub(crate) async fn drop_shared(schema: &SchemaEditor<'_>, table: &'static str) 
 /// Drops a table that only this service uses.
 pub(crate) async fn drop_own(schema: &SchemaEditor<'_>, table: &'static str) -> Result<(), DbErr> {
     schema.drop_table(Table::drop().table(table).if_exists().take()).await
+}
+
+/// Adds those of these columns that the table does not have.
+pub(crate) async fn add_columns(
+    schema: &SchemaEditor<'_>,
+    table: &'static str,
+    columns: impl IntoIterator<Item = ColumnDef>,
+) -> Result<(), DbErr> {
+    // SQLite adds one column per statement.
+    for mut column in columns {
+        if !schema.has_column(table, &column.get_column_name()).await? {
+            schema.alter_table(Table::alter().table(table).add_column(&mut column).take()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Drops columns that only this service uses.
+pub(crate) async fn drop_columns(
+    schema: &SchemaEditor<'_>,
+    table: &'static str,
+    columns: &[&'static str],
+) -> Result<(), DbErr> {
+    for column in columns {
+        schema.alter_table(Table::alter().table(table).drop_column(*column).take()).await?;
+    }
+    Ok(())
 }
