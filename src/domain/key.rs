@@ -250,10 +250,7 @@ impl KeyRing {
 
     /// Decrypts a state that `seal_sso_state` has encrypted.
     pub(crate) fn open_sso_state(&self, sealed: &str) -> Option<Secret> {
-        self.generations().find_map(|generation| {
-            let opened = decrypt(&generation.sso_state, sealed)?;
-            Some(Secret::new(std::str::from_utf8(&opened).ok()?.to_owned()))
-        })
+        self.generations().find_map(|generation| open_text(&generation.sso_state, sealed))
     }
 
     /// Encrypts the outcome of an external identity's decision, for its cookie.
@@ -263,10 +260,7 @@ impl KeyRing {
 
     /// Decrypts an outcome that `seal_sso_outcome` has encrypted.
     pub(crate) fn open_sso_outcome(&self, sealed: &str) -> Option<Secret> {
-        self.generations().find_map(|generation| {
-            let opened = decrypt(&generation.sso_outcome, sealed)?;
-            Some(Secret::new(std::str::from_utf8(&opened).ok()?.to_owned()))
-        })
+        self.generations().find_map(|generation| open_text(&generation.sso_outcome, sealed))
     }
 
     /// Encrypts the state of an authorization at a third-party service.
@@ -276,10 +270,7 @@ impl KeyRing {
 
     /// Decrypts a state that `seal_connection_state` has encrypted.
     pub(crate) fn open_connection_state(&self, sealed: &str) -> Option<Secret> {
-        self.generations().find_map(|generation| {
-            let opened = decrypt(&generation.connection_state, sealed)?;
-            Some(Secret::new(std::str::from_utf8(&opened).ok()?.to_owned()))
-        })
+        self.generations().find_map(|generation| open_text(&generation.connection_state, sealed))
     }
 
     /// The proof that a browser has started the sign-in with this mark.
@@ -330,6 +321,12 @@ impl KeyRing {
 
 fn preview_signature(generation: &KeyGeneration, file: FileId, expires: i64) -> String {
     hmac(&generation.file_preview, &[file.to_string().as_bytes(), expires.to_string().as_bytes()])
+}
+
+/// Decrypts a text; `None` for anything that was not encrypted with this key.
+fn open_text(key: &[u8; 32], sealed: &str) -> Option<Secret> {
+    let opened = decrypt(key, sealed)?;
+    Some(Secret::new(std::str::from_utf8(&opened).ok()?.to_owned()))
 }
 
 fn open_code(key: &[u8; 32], sealed: &str) -> Option<UserCode> {
