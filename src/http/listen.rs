@@ -83,7 +83,11 @@ pub async fn serve(
                 reserve.refill();
             }
             if network.is_some() && end == ConnectionEnd::Flooded {
-                let _ = time::timeout(FLOOD_PENALTY, soft_shutdown.cancelled()).await;
+                tokio::select! {
+                    () = soft_shutdown.cancelled() => {}
+                    () = hard_shutdown.cancelled() => {}
+                    () = time::sleep(FLOOD_PENALTY) => {}
+                }
             }
             drop(network);
         });
