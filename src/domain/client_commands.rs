@@ -71,7 +71,7 @@ impl ClientCommands {
             return error;
         }
         if client == Some(OPERATOR_CLIENT_ID) {
-            // Nobody signs in with such a token.
+            // The holder of such a token has no sign-in of its own.
             return error.with_hint("An operator issues a new token with `dify-openapi token create`.");
         }
         let named = || user_agent.and_then(|text| text.split_once('/')).map(|(product, _)| product);

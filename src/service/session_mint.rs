@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Writes the session. Every replica rejects the replaced tokens before the new one exists. Fails with
-/// `service_unavailable` when the replicas cannot be told: then nothing has changed.
+/// `service_unavailable` when the shared cache does not answer: then nothing has changed.
 ///
 /// If the process ends between both steps, the replaced tokens are rejected for up to a minute, and then accepted
 /// again.

@@ -20,7 +20,7 @@ pub(crate) struct ExternalOutcome {
 }
 
 impl SingleSignOn {
-    /// The value of the cookie. It is encrypted: whoever reads it in the browser's files learns nothing.
+    /// The value of the cookie. It is encrypted, because browsers store cookies in files.
     pub(crate) fn seal_outcome(&self, caller: &GrantCaller, decision: &Decision) -> Result<Secret> {
         let context = &self.dependencies.context;
         let claims = OutcomeClaims {
