@@ -26,6 +26,7 @@ pub(crate) mod run_event;
 pub(crate) mod run_log_store;
 pub(crate) mod runtime;
 pub(crate) mod sign_in_service;
+pub(crate) mod sql_pooling;
 pub(crate) mod state_stores;
 pub(crate) mod store_observer;
 pub(crate) mod token_cache;

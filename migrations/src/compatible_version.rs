@@ -3,7 +3,7 @@
 //! Migrations only add, so an older version usually works on the schema of a newer one. A release whose migrations
 //! end that, because it removes what an older version reads, raises [`OLDEST_COMPATIBLE`].
 
-use sea_orm_migration::{IntoSchemaManagerConnection, prelude::*, sea_orm::ConnectionTrait};
+use sea_orm_migration::{prelude::*, sea_orm::ConnectionTrait};
 
 use crate::editor::SchemaEditor;
 
@@ -22,26 +22,18 @@ pub struct CompatibleVersion {
 
 impl CompatibleVersion {
     /// `None` in a database that was migrated before the row existed.
-    pub async fn find<'c, C>(db: &'c C) -> Result<Option<Self>, DbErr>
-    where
-        C: ConnectionTrait,
-        &'c C: IntoSchemaManagerConnection<'c>,
-    {
-        if !SchemaManager::new(db).has_table(SCHEMA_VERSION_TABLE).await? {
+    pub async fn find(database: &SchemaManager<'_>) -> Result<Option<Self>, DbErr> {
+        if !database.has_table(SCHEMA_VERSION_TABLE).await? {
             return Ok(None);
         }
         let row = Query::select().columns(["migrated_by", "oldest_compatible"]).from(SCHEMA_VERSION_TABLE).take();
-        let row = db.query_one(&row).await?;
+        let row = database.get_connection().query_one(&row).await?;
         row.map(|row| Ok(Self { migrated_by: row.try_get_by_index(0)?, oldest: row.try_get_by_index(1)? })).transpose()
     }
 
     /// Replaces the row. Does nothing when the table is missing.
-    pub async fn replace<'c, C>(&self, db: &'c C) -> Result<(), DbErr>
-    where
-        &'c C: IntoSchemaManagerConnection<'c>,
-    {
-        let manager = SchemaManager::new(db);
-        let schema = SchemaEditor::executing(&manager);
+    pub async fn replace(&self, database: &SchemaManager<'_>) -> Result<(), DbErr> {
+        let schema = SchemaEditor::executing(database);
         if schema.has_table(SCHEMA_VERSION_TABLE).await? { self.write(&schema).await } else { Ok(()) }
     }
 

@@ -2,9 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm_migration::{
-    IntoSchemaManagerConnection, MigratorTraitSelf, prelude::*, sea_orm::ConnectionTrait, seaql_migrations::Column,
-};
+use sea_orm_migration::{MigratorTraitSelf, prelude::*, sea_orm::ConnectionTrait, seaql_migrations::Column};
 
 use crate::{
     editor::{Executed, SchemaChange},
@@ -33,15 +31,11 @@ pub struct Schema {
 
 impl Schema {
     /// Reads the applied migrations. Writes nothing; a missing table means that none is applied.
-    pub async fn read<'c, C>(db: &'c C, beside_dify: bool) -> Result<Self, DbErr>
-    where
-        C: ConnectionTrait,
-        &'c C: IntoSchemaManagerConnection<'c>,
-    {
+    pub async fn read(database: &SchemaManager<'_>, beside_dify: bool) -> Result<Self, DbErr> {
         let mut applied = HashSet::new();
-        if SchemaManager::new(db).has_table(MIGRATION_TABLE).await? {
+        if database.has_table(MIGRATION_TABLE).await? {
             let names = Query::select().column(Column::Version).from(MIGRATION_TABLE).take();
-            for row in db.query_all(&names).await? {
+            for row in database.get_connection().query_all(&names).await? {
                 applied.insert(row.try_get_by_index(0)?);
             }
         }

@@ -1,6 +1,6 @@
 //! The SQL of migrations, for an administrator who executes it by hand.
 
-use sea_orm_migration::{IntoSchemaManagerConnection, prelude::*, sea_orm, seaql_migrations};
+use sea_orm_migration::{prelude::*, sea_orm, seaql_migrations};
 
 use crate::{
     compatible_version::{CompatibleVersion, SCHEMA_VERSION_TABLE},
@@ -20,16 +20,12 @@ pub struct ChangeSql {
 impl Schema {
     /// What applying the pending migrations executes, in order. Nothing is executed. `applied_at` is in seconds since
     /// 1970; `version` is recorded at the end, unless a newer version has migrated the database.
-    pub async fn up_sql<'c, C>(
+    pub async fn up_sql(
         &self,
-        db: &'c C,
+        manager: &SchemaManager<'_>,
         version: &CompatibleVersion,
         applied_at: i64,
-    ) -> Result<Vec<ChangeSql>, DbErr>
-    where
-        &'c C: IntoSchemaManagerConnection<'c>,
-    {
-        let manager = SchemaManager::new(db);
+    ) -> Result<Vec<ChangeSql>, DbErr> {
         let mut sql = Vec::new();
         if !manager.has_table(MIGRATION_TABLE).await? {
             let table = sea_orm::Schema::new(manager.get_database_backend())
@@ -37,12 +33,12 @@ impl Schema {
                 .table(MIGRATION_TABLE)
                 .if_not_exists()
                 .take();
-            let schema = SchemaEditor::collecting(&manager);
+            let schema = SchemaEditor::collecting(manager);
             schema.create_table(table).await?;
             sql.push(ChangeSql { name: MIGRATION_TABLE.to_owned(), statements: schema.into_statements() });
         }
         for change in self.changes_in(ChangeState::Pending) {
-            let schema = SchemaEditor::collecting(&manager);
+            let schema = SchemaEditor::collecting(manager);
             change.up(&schema).await?;
             let record = Query::insert()
                 .into_table(MIGRATION_TABLE)
@@ -53,26 +49,22 @@ impl Schema {
             sql.push(ChangeSql { name: change.name().to_owned(), statements: schema.into_statements() });
         }
         if !self.is_newer() {
-            sql.push(version_sql(&manager, version).await?);
+            sql.push(version_sql(manager, version).await?);
         }
         Ok(sql)
     }
 
     /// What reverting the last `count` applied migrations executes, the last one first. Nothing is executed.
-    pub async fn down_sql<'c, C>(
+    pub async fn down_sql(
         &self,
-        db: &'c C,
+        manager: &SchemaManager<'_>,
         version: &CompatibleVersion,
         count: usize,
-    ) -> Result<Vec<ChangeSql>, DbErr>
-    where
-        &'c C: IntoSchemaManagerConnection<'c>,
-    {
-        let manager = SchemaManager::new(db);
+    ) -> Result<Vec<ChangeSql>, DbErr> {
         let mut sql = Vec::new();
         let mut has_versions = manager.has_table(SCHEMA_VERSION_TABLE).await?;
         for change in self.changes_in(ChangeState::Applied).into_iter().rev().take(count) {
-            let schema = SchemaEditor::collecting(&manager);
+            let schema = SchemaEditor::collecting(manager);
             change.down(&schema).await?;
             let record = Query::delete()
                 .from_table(MIGRATION_TABLE)
@@ -83,7 +75,7 @@ impl Schema {
             has_versions &= !change.name().ends_with(SCHEMA_VERSION_TABLE);
         }
         if has_versions && !sql.is_empty() {
-            sql.push(version_sql(&manager, version).await?);
+            sql.push(version_sql(manager, version).await?);
         }
         Ok(sql)
     }

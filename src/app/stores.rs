@@ -18,7 +18,7 @@ pub async fn connect_sql(config: &Config, observer: Option<Arc<dyn StoreObserver
     let keys = Arc::new(config.secrets.key_ring());
     let options = SqlOptions {
         authorities: config.trusted_roots.pem(),
-        transaction_pooling: database.transaction_pooling,
+        pooling: database.pooling,
         observer,
         ..SqlOptions::new(database.url.clone(), database.pool_size, keys)
     };

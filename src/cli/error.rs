@@ -160,7 +160,8 @@ const fn advice(trouble: SqlErrorKind) -> &'static str {
         }
         SqlErrorKind::Pooler => {
             "the pooler in front of the database does not keep prepared statements apart; use PgBouncer from 1.21 with \
-             max_prepared_statements and DB_TRANSACTION_POOLING=true, or its session mode"
+             max_prepared_statements and DB_TRANSACTION_POOLING=true, or its session mode; or set both \
+             DB_TRANSACTION_POOLING=true and DB_PREPARED_STATEMENTS=false, which is slower"
         }
         SqlErrorKind::NoDatabase => {
             "the database server has no database of that name; create it, or correct DATABASE_URL (or DB_DATABASE)"

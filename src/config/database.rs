@@ -9,7 +9,10 @@ use super::{
     reader::Reader,
     settings::{self, DATABASE_URL},
 };
-use crate::domain::{postgres_hosts::PostgresHosts, secret::Secret};
+use crate::{
+    domain::{postgres_hosts::PostgresHosts, secret::Secret},
+    ports::sql_pooling::SqlPooling,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseKind {
@@ -42,8 +45,7 @@ pub struct Database {
     pub url: Secret,
     /// Maximum of connections.
     pub pool_size: u32,
-    /// Whether a pooler in transaction mode is in between.
-    pub transaction_pooling: bool,
+    pub pooling: SqlPooling,
 }
 
 impl fmt::Debug for Database {
@@ -72,14 +74,15 @@ impl Database {
         }
         // After a recorded problem, SQLite causes no further problem.
         let (kind, url) = chosen.unwrap_or_else(|| sqlite_in(Path::new("")));
-        let transaction_pooling = reader.flag(&settings::DB_TRANSACTION_POOLING);
-        if transaction_pooling && kind != DatabaseKind::Postgres && !reader.has_problem_with("D") {
+        let has_problem = reader.has_problem_with("D");
+        let pooling = read_pooling(reader);
+        if pooling != SqlPooling::Sessions && kind != DatabaseKind::Postgres && !has_problem {
             reader.problem(
                 &settings::DB_TRANSACTION_POOLING,
                 format_args!("is true although the database is {}; it is for PostgreSQL, so remove it", kind.name()),
             );
         }
-        Self { kind, url, pool_size, transaction_pooling }
+        Self { kind, url, pool_size, pooling }
     }
 
     /// The embedded database of `dev`.
@@ -89,7 +92,7 @@ impl Database {
             kind,
             url,
             pool_size: reader.number(&settings::SQLALCHEMY_POOL_SIZE, 1..=1_000),
-            transaction_pooling: false,
+            pooling: SqlPooling::Sessions,
         }
     }
 
@@ -101,6 +104,24 @@ impl Database {
     /// The URL without its password.
     pub fn redacted(&self) -> String {
         redact_url(self.url.expose())
+    }
+}
+
+fn read_pooling(reader: &mut Reader<'_>) -> SqlPooling {
+    let in_transactions = reader.flag(&settings::DB_TRANSACTION_POOLING);
+    let with_statements = reader.flag(&settings::DB_PREPARED_STATEMENTS);
+    match (in_transactions, with_statements) {
+        (false, true) => SqlPooling::Sessions,
+        (true, true) => SqlPooling::Transactions,
+        (true, false) => SqlPooling::TransactionsWithoutStatements,
+        (false, false) => {
+            reader.problem(
+                &settings::DB_PREPARED_STATEMENTS,
+                "is false although DB_TRANSACTION_POOLING is not true; only a pooler in transaction mode needs it, so \
+                 remove it, or set DB_TRANSACTION_POOLING=true",
+            );
+            SqlPooling::Sessions
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     domain::limit::{LimitName, Quota},
     memory::{CountLimits, MemoryKind, MemoryLedger, available::MemorySource},
+    ports::sql_pooling::SqlPooling,
 };
 
 impl Config {
@@ -77,7 +78,11 @@ fn stores(config: &Config) -> Vec<(&'static Setting, String)> {
         (&settings::DATA_DIR, config.data_dir.display().to_string()),
         (&settings::DATABASE_URL, config.database.redacted()),
         (&settings::SQLALCHEMY_POOL_SIZE, config.database.pool_size.to_string()),
-        (&settings::DB_TRANSACTION_POOLING, config.database.transaction_pooling.to_string()),
+        (&settings::DB_TRANSACTION_POOLING, (config.database.pooling != SqlPooling::Sessions).to_string()),
+        (
+            &settings::DB_PREPARED_STATEMENTS,
+            (config.database.pooling != SqlPooling::TransactionsWithoutStatements).to_string(),
+        ),
         (&settings::SSL_CERT_FILE, trusted_roots(config)),
         (&settings::REDIS_URL, config.redis.as_ref().map_or_else(|| "in-process".to_owned(), Redis::redacted)),
         (

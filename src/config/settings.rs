@@ -101,9 +101,12 @@ settings! {
         DB_DATABASE = "dify";
         /// Maximum of SQL connections of one process.
         SQLALCHEMY_POOL_SIZE = "30";
-        /// Whether PostgreSQL is reached through a pooler in transaction mode, which has to support prepared
-        /// statements: PgBouncer from 1.21 with `max_prepared_statements`.
+        /// Whether PostgreSQL is reached through a pooler in transaction mode.
         DB_TRANSACTION_POOLING = "false";
+        /// `false` for a pooler in transaction mode that does not keep prepared statements apart, such as PgBouncer
+        /// before 1.21 or without `max_prepared_statements`. Each statement then costs five round trips in place of
+        /// one.
+        DB_PREPARED_STATEMENTS = "true";
     }
     "Redis" {
         /// One Redis: `redis://` or `rediss://`, with password and database.

@@ -96,6 +96,7 @@ fn each_bad_variable_is_named_with_its_fix() {
         ("DATABASE_URL", "db", "postgres://user"),
         ("SQLALCHEMY_POOL_SIZE", "many", "from 1 to 1000"),
         ("SQLALCHEMY_POOL_SIZE", "0", "from 1 to 1000"),
+        ("DB_PREPARED_STATEMENTS", "false", "DB_TRANSACTION_POOLING=true"),
         ("REDIS_URL", "http://redis", "redis://"),
         ("BESIDE_DIFY", "maybe", "true or false"),
         ("SINGLE_REPLICA", "2", "true or false"),

@@ -51,6 +51,7 @@ mod session_limit;
 mod session_name;
 mod sessions;
 mod setup;
+mod sql_pool;
 mod sql_store;
 mod tags;
 #[cfg(test)]

@@ -18,6 +18,7 @@ use super::{
     pool::{names_authority, set_hooks, trust},
     primary::{Hosts, PrimaryFollower},
     rendered::RenderedStatements,
+    sql_pool::SqlPool,
     sql_store::SqlStore,
     timeout::with_timeout,
 };
@@ -28,7 +29,7 @@ use crate::{
         postgres_hosts::PostgresHosts,
         secret::Secret,
     },
-    ports::store_observer::StoreObserver,
+    ports::{sql_pooling::SqlPooling, store_observer::StoreObserver},
 };
 
 /// How long a call waits for a free connection.
@@ -53,8 +54,8 @@ pub struct SqlOptions {
     /// Authorities that are trusted besides Mozilla's, as PEM, where the URL asks for a check of the server's
     /// certificate and names no authority.
     pub authorities: Option<Vec<u8>>,
-    /// Whether a pooler in transaction mode is in between. Settings of its sessions would reach other clients.
-    pub transaction_pooling: bool,
+    /// Of PostgreSQL; `Sessions` for the others.
+    pub pooling: SqlPooling,
     /// Receives the duration of each call.
     pub observer: Option<Arc<dyn StoreObserver>>,
 }
@@ -62,7 +63,7 @@ pub struct SqlOptions {
 impl SqlOptions {
     /// Options of a direct connection that trusts Mozilla's authorities.
     pub fn new(url: Secret, max_connections: u32, keys: Arc<KeyRing>) -> Self {
-        Self { url, max_connections, keys, authorities: None, transaction_pooling: false, observer: None }
+        Self { url, max_connections, keys, authorities: None, pooling: SqlPooling::Sessions, observer: None }
     }
 }
 
@@ -119,7 +120,10 @@ impl SqlStore {
             trust(&mut connect, authorities);
         }
         let suspicion = Arc::default();
-        set_hooks(&mut connect, !options.transaction_pooling, &suspicion);
+        set_hooks(&mut connect, options.pooling == SqlPooling::Sessions, &suspicion);
+        if options.pooling == SqlPooling::TransactionsWithoutStatements {
+            connect.map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(0));
+        }
         if is_sqlite && !in_memory {
             // Switching a file to WAL needs an exclusive lock, for which SQLite does not wait. One connection does it
             // before the pool opens others.
@@ -135,7 +139,8 @@ impl SqlStore {
             Err(error) => return Err(find_cause(url, authorities.as_deref(), error).await.into()),
         };
         let backend = db.get_database_backend();
-        let follow = |hosts| Arc::new(PrimaryFollower::start(hosts, db.get_postgres_connection_pool().clone()));
+        let db = SqlPool::new(db, options.pooling);
+        let follow = |hosts| Arc::new(PrimaryFollower::start(hosts, db.postgres_pool().clone()));
         Ok(Self {
             primary: hosts.map(follow),
             db,
@@ -143,7 +148,6 @@ impl SqlStore {
             suspicion,
             observer: options.observer,
             keys: options.keys,
-            transaction_pooling: options.transaction_pooling,
             rendered: Arc::new(RenderedStatements::for_backend(backend)),
             app_totals: Arc::default(),
             visibility_column: Arc::default(),

@@ -1,6 +1,6 @@
 //! Dify's tables that this service reads: their presence in a shared database is checked before the server starts.
 
-use dify_openapi_migrations::{DIFY_VERSION_TABLE, SchemaManager};
+use dify_openapi_migrations::DIFY_VERSION_TABLE;
 
 use super::sql_store::SqlStore;
 use crate::domain::error::{Code, Error, Result};
@@ -56,7 +56,6 @@ impl SqlStore {
     }
 
     async fn has_table(&self, table: &str) -> Result<bool> {
-        let manager = SchemaManager::new(&self.db);
-        self.read(|| manager.has_table(table)).await
+        self.read(async || self.schema_manager().await?.has_table(table).await).await
     }
 }

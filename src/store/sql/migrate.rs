@@ -1,7 +1,7 @@
 //! Runs the migrations of the crate `dify-openapi-migrations`.
 
 use dify_openapi_migrations::{
-    ChangeState, CompatibleVersion, IntoSchemaManagerConnection, MigratorTraitSelf, OLDEST_COMPATIBLE, Schema,
+    ChangeState, CompatibleVersion, MigratorTraitSelf, OLDEST_COMPATIBLE, Schema, SchemaManager,
 };
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
 
@@ -75,12 +75,12 @@ impl SqlStore {
 
     /// The names of the migrations that `migrate_down` would revert, the last one first.
     pub(crate) async fn revertible_migrations(&self, beside_dify: bool, range: RevertRange<'_>) -> Result<Vec<String>> {
-        revertible(&Schema::read(&self.db, beside_dify).await?, range)
+        revertible(&self.read_schema(beside_dify).await?, range)
     }
 
     /// Every migration, in order, and its state. Two statements, neither of which writes.
     pub(crate) async fn schema_changes(&self, beside_dify: bool) -> Result<Vec<(String, ChangeState)>> {
-        Ok(Schema::read(&self.db, beside_dify).await?.changes())
+        Ok(self.read_schema(beside_dify).await?.changes())
     }
 
     /// The names of the migrations that are not applied, in order.
@@ -89,20 +89,20 @@ impl SqlStore {
     }
 
     pub(crate) async fn has_pending_migrations(&self, beside_dify: bool) -> Result<bool> {
-        Ok(Schema::read(&self.db, beside_dify).await?.has_pending())
+        Ok(self.read_schema(beside_dify).await?.has_pending())
     }
 
     /// Fails when this version does not work on the schema: a migration is missing, or a newer version has applied one
     /// that ends the compatibility.
     pub(crate) async fn check_schema(&self, beside_dify: bool) -> Result<()> {
-        let schema = Schema::read(&self.db, beside_dify).await?;
+        let schema = self.read_schema(beside_dify).await?;
         if schema.has_pending() {
             return Err(SchemaError::Behind.into());
         }
         if !schema.is_newer() {
             return Ok(());
         }
-        match CompatibleVersion::find(&self.db).await? {
+        match CompatibleVersion::find(&self.schema_manager().await?).await? {
             Some(compatible) if !works_with(OWN_VERSION, &compatible.oldest) => Err(SchemaError::TooNew {
                 migrated_by: compatible.migrated_by,
                 oldest: compatible.oldest,
@@ -111,6 +111,10 @@ impl SqlStore {
             .into()),
             _ => Ok(()),
         }
+    }
+
+    async fn read_schema(&self, beside_dify: bool) -> Result<Schema> {
+        Ok(Schema::read(&self.schema_manager().await?, beside_dify).await?)
     }
 
     /// Makes a second migrator wait. On SQLite the transaction holds the write lock already.
@@ -173,33 +177,29 @@ pub(super) fn own_version() -> CompatibleVersion {
 }
 
 async fn up(transaction: &DatabaseTransaction, beside_dify: bool) -> Result<Vec<String>> {
-    let schema = Schema::read(transaction, beside_dify).await?;
+    let schema = Schema::read(&SchemaManager::new(transaction), beside_dify).await?;
     schema.up(transaction, None).await?;
     if !schema.is_newer() {
-        own_version().replace(transaction).await?;
+        own_version().replace(&SchemaManager::new(transaction)).await?;
     }
     Ok(in_state(schema.changes(), ChangeState::Pending))
 }
 
 async fn down(transaction: &DatabaseTransaction, beside_dify: bool, range: RevertRange<'_>) -> Result<Vec<String>> {
-    let schema = Schema::read(transaction, beside_dify).await?;
-    refuse_newer(&schema, transaction).await?;
+    let schema = Schema::read(&SchemaManager::new(transaction), beside_dify).await?;
+    refuse_newer(&schema, &SchemaManager::new(transaction)).await?;
     let reverted = revertible(&schema, range)?;
     schema.down(transaction, Some(u32::try_from(reverted.len()).unwrap_or(u32::MAX))).await?;
-    own_version().replace(transaction).await?;
+    own_version().replace(&SchemaManager::new(transaction)).await?;
     Ok(reverted)
 }
 
 /// Fails when a newer version has applied migrations: only that version can revert them.
-pub(super) async fn refuse_newer<'c, C>(schema: &Schema, db: &'c C) -> Result<()>
-where
-    C: ConnectionTrait,
-    &'c C: IntoSchemaManagerConnection<'c>,
-{
+pub(super) async fn refuse_newer(schema: &Schema, database: &SchemaManager<'_>) -> Result<()> {
     if !schema.is_newer() {
         return Ok(());
     }
-    let compatible = CompatibleVersion::find(db).await?;
+    let compatible = CompatibleVersion::find(database).await?;
     let migrated_by = compatible.map_or_else(|| "a newer one".to_owned(), |compatible| compatible.migrated_by);
     Err(SchemaError::NewerChanges { migrated_by }.into())
 }

@@ -13,20 +13,22 @@ use crate::domain::error::Result;
 impl SqlStore {
     /// What `migrate_up` would execute, as a script that records the changes as applied at `now`. Nothing is executed.
     pub(crate) async fn migrate_up_sql(&self, beside_dify: bool, now: DateTime<Utc>) -> Result<String> {
-        let schema = Schema::read(&self.db, beside_dify).await?;
+        let database = self.schema_manager().await?;
+        let schema = Schema::read(&database, beside_dify).await?;
         if !schema.has_pending() {
             return Ok(String::new());
         }
-        let changes = schema.up_sql(&self.db, &own_version(), now.timestamp()).await?;
+        let changes = schema.up_sql(&database, &own_version(), now.timestamp()).await?;
         Ok(script(&changes, self.backend))
     }
 
     /// What `migrate_down` would execute, as a script. Nothing is executed.
     pub(crate) async fn migrate_down_sql(&self, beside_dify: bool, range: RevertRange<'_>) -> Result<String> {
-        let schema = Schema::read(&self.db, beside_dify).await?;
-        refuse_newer(&schema, &self.db).await?;
+        let database = self.schema_manager().await?;
+        let schema = Schema::read(&database, beside_dify).await?;
+        refuse_newer(&schema, &database).await?;
         let count = revertible(&schema, range)?.len();
-        let changes = schema.down_sql(&self.db, &own_version(), count).await?;
+        let changes = schema.down_sql(&database, &own_version(), count).await?;
         Ok(script(&changes, self.backend))
     }
 }

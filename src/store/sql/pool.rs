@@ -19,9 +19,6 @@ const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// below, which are shorter.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// The timeouts of PostgreSQL for one transaction.
-pub(super) const LOCAL_TIMEOUTS: &str = "SET LOCAL lock_timeout = '4s'; SET LOCAL statement_timeout = '5s'";
-
 /// Whether the URL or the environment names the authorities to trust, as the drivers read them.
 pub(super) fn names_authority(url: &str) -> bool {
     const NAMES: [&str; 4] = ["sslrootcert=", "ssl-root-cert=", "ssl-ca=", "sslca="];

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr as _, sync::Arc, time::Duration};
 
-use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _, PgPool, postgres::PgConnectOptions};
+use sea_orm::sqlx::{self, ConnectOptions as _, Connection as _, PgPool, Row as _, postgres::PgConnectOptions};
 use tokio::{
     sync::Notify,
     task::AbortHandle,
@@ -59,7 +59,8 @@ impl Hosts {
 }
 
 async fn accepts_writes(connection: &mut sqlx::PgConnection) -> Result<bool, sqlx::Error> {
-    let is_standby: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(connection).await?;
+    // One message, because a pooler may keep no prepared statements.
+    let is_standby: bool = sqlx::raw_sql("SELECT pg_is_in_recovery()").fetch_one(connection).await?.try_get(0)?;
     Ok(!is_standby)
 }
 

@@ -2,24 +2,18 @@
 
 use std::{error::Error as _, fmt, future::Future, sync::Arc};
 
+use dify_openapi_migrations::SchemaManager;
 use futures_util::TryFutureExt as _;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, QueryResult,
-    SqliteTransactionMode, Statement, StatementBuilder, TransactionOptions, TransactionTrait, Value, Values,
-    sea_query::LockType,
+    ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, QueryResult, Statement, StatementBuilder, Value,
+    Values, sea_query::LockType,
 };
 use tokio::sync::{OnceCell, Semaphore};
 use uuid::Uuid;
 
 use super::{
-    apps::total_cache::TotalCache,
-    db_uuid::DbUuid,
-    driver_error::is_broken_connection,
-    error::RedactedDbError,
-    pool::{LOCAL_TIMEOUTS, Suspicion},
-    primary::PrimaryFollower,
-    rendered::RenderedStatements,
-    timeout::with_timeout,
+    apps::total_cache::TotalCache, db_uuid::DbUuid, driver_error::is_broken_connection, error::RedactedDbError,
+    pool::Suspicion, primary::PrimaryFollower, rendered::RenderedStatements, sql_pool::SqlPool, timeout::with_timeout,
 };
 use crate::{
     domain::{
@@ -36,14 +30,12 @@ pub(super) const MAX_ROWS_PER_STATEMENT: usize = 500;
 /// The SQL store. Clones share one pool.
 #[derive(Clone)]
 pub struct SqlStore {
-    pub(super) db: DatabaseConnection,
+    pub(super) db: SqlPool,
     pub(super) backend: DbBackend,
     pub(super) observer: Option<Arc<dyn StoreObserver>>,
     /// Which connections of the pool may be broken.
     pub(super) suspicion: Arc<Suspicion>,
     pub(super) keys: Arc<KeyRing>,
-    /// Whether transactions set the timeouts that sessions cannot.
-    pub(super) transaction_pooling: bool,
     /// Follows the primary when the URL leaves a choice of hosts.
     pub(super) primary: Option<Arc<PrimaryFollower>>,
     pub(super) rendered: Arc<RenderedStatements>,
@@ -63,30 +55,12 @@ impl fmt::Debug for SqlStore {
 impl SqlStore {
     /// Connections of the pool: open, and of these idle.
     pub fn pool_connections(&self) -> [u32; 2] {
-        let idle = |idle: usize| u32::try_from(idle).unwrap_or(u32::MAX);
-        match self.backend {
-            DbBackend::Postgres => {
-                let pool = self.db.get_postgres_connection_pool();
-                [pool.size(), idle(pool.num_idle())]
-            }
-            DbBackend::MySql => {
-                let pool = self.db.get_mysql_connection_pool();
-                [pool.size(), idle(pool.num_idle())]
-            }
-            _ => {
-                let pool = self.db.get_sqlite_connection_pool();
-                [pool.size(), idle(pool.num_idle())]
-            }
-        }
+        self.db.connections()
     }
 
     /// The maximum of connections of the pool.
     pub fn max_pool_connections(&self) -> u32 {
-        match self.backend {
-            DbBackend::Postgres => self.db.get_postgres_connection_pool().options().get_max_connections(),
-            DbBackend::MySql => self.db.get_mysql_connection_pool().options().get_max_connections(),
-            _ => self.db.get_sqlite_connection_pool().options().get_max_connections(),
-        }
+        self.db.max_connections()
     }
 
     /// An id in the representation that this database binds.
@@ -161,30 +135,20 @@ impl SqlStore {
         self.read(|| self.db.query_all_raw(statement.clone())).await
     }
 
-    /// Begins a transaction that writes. It is rolled back when it is dropped.
-    ///
-    /// SQLite takes its write lock at once: a transaction that reads first and writes later fails when another one has
-    /// written in between. MySQL must lock the gap where a row is missing, which it does at its default isolation level
-    /// only.
+    /// Begins a transaction that writes, on a second connection when the first one is broken. It is rolled back when it
+    /// is dropped.
     pub(super) async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
-        let begin = || {
-            self.db.begin_with_options(TransactionOptions {
-                isolation_level: (self.backend == DbBackend::MySql).then_some(IsolationLevel::RepeatableRead),
-                access_mode: None,
-                sqlite_transaction_mode: (self.backend == DbBackend::Sqlite)
-                    .then_some(SqliteTransactionMode::Immediate),
-            })
-        };
-        let transaction = match begin().await {
+        match self.db.begin().await {
             Err(error) if is_broken_connection(&error) => {
                 self.suspicion.raise();
-                begin().await?
+                self.db.begin().await
             }
-            done => done?,
-        };
-        if self.transaction_pooling && self.backend == DbBackend::Postgres {
-            transaction.execute_unprepared(LOCAL_TIMEOUTS).await?;
+            done => done,
         }
-        Ok(transaction)
+    }
+
+    /// Looks at the schema. Reads only.
+    pub(super) async fn schema_manager(&self) -> Result<SchemaManager<'_>, DbErr> {
+        self.db.reader().await.map(SchemaManager::new)
     }
 }

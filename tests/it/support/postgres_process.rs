@@ -60,14 +60,7 @@ impl PostgresProcess {
 
     /// The rows of a statement, with `|` between the columns.
     pub async fn query(&self, statement: &str) -> String {
-        let mut client = program("psql");
-        client.args(["-X", "-A", "-t", "-h", "127.0.0.1", "-U", "postgres", "-p", &self.port.to_string()]).args([
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-c",
-            statement,
-        ]);
-        run(client).await.trim().to_owned()
+        query_at(self.port, statement).await
     }
 
     /// A server without data.
@@ -162,6 +155,14 @@ impl PostgresProcess {
     fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
+}
+
+/// The rows of a statement at a port, with `|` between the columns. The statement is not prepared.
+pub async fn query_at(port: u16, statement: &str) -> String {
+    let mut client = program("psql");
+    client.args(["-X", "-A", "-t", "-h", "127.0.0.1", "-U", "postgres", "-p", &port.to_string()]);
+    client.args(["-v", "ON_ERROR_STOP=1", "-c", statement]);
+    run(client).await.trim().to_owned()
 }
 
 impl Drop for PostgresProcess {

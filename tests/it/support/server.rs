@@ -326,10 +326,8 @@ pub fn keys() -> Arc<KeyRing> {
 
 /// Creates the schema.
 async fn migrate(config: &Config) -> SqlStore {
-    let options = SqlOptions {
-        transaction_pooling: config.database.transaction_pooling,
-        ..SqlOptions::new(config.database.url.clone(), 2, keys())
-    };
+    let options =
+        SqlOptions { pooling: config.database.pooling, ..SqlOptions::new(config.database.url.clone(), 2, keys()) };
     let sql = SqlStore::connect(options).await.unwrap();
     sql.migrate_up(false).await.unwrap();
     sql

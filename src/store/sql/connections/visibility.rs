@@ -1,7 +1,6 @@
 //! Who of the workspace may use a connection: a column of Dify's table from its migration `a1b2c3d4e5f6` on, and a
 //! column of this service's table beside it. The narrower one applies, because the migration shares every existing row.
 
-use dify_openapi_migrations::SchemaManager;
 use sea_orm::{
     ConnectionTrait, DbErr,
     sea_query::{Alias, Expr, ExprTrait as _, Query},
@@ -18,8 +17,8 @@ pub(super) const COLUMN: &str = "visibility";
 impl SqlStore {
     /// Whether Dify's table has the column. Looked up once.
     pub(super) async fn has_visibility_column(&self) -> Result<bool> {
-        let manager = SchemaManager::new(&self.db);
-        let look_up = || with_timeout(manager.has_column("tool_builtin_providers", COLUMN));
+        let has_column = async || self.schema_manager().await?.has_column("tool_builtin_providers", COLUMN).await;
+        let look_up = || with_timeout(has_column());
         self.visibility_column.get_or_try_init(look_up).await.copied()
     }
 

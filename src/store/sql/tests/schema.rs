@@ -171,7 +171,7 @@ async fn pending_migration_is_applied_beside_newer_ones() {
     apply_newer_migration(&sql, "0.1.0").await;
     execute(&sql, "DELETE FROM openapi_migrations WHERE version LIKE '%_openapi_schema_versions'").await;
     assert_eq!(sql.migrate_up(false).await.unwrap(), ["m20261128_000022_openapi_schema_versions"]);
-    let version = CompatibleVersion::find(&sql.db).await.unwrap().unwrap();
+    let version = CompatibleVersion::find(&sql.schema_manager().await.unwrap()).await.unwrap().unwrap();
     assert_eq!((version.migrated_by.as_str(), version.oldest.as_str()), ("9.0.0", "0.1.0"));
 }
 
@@ -304,7 +304,7 @@ async fn printed_sql_does_what_the_migrations_do(sql: SqlStore) {
     assert!(names.iter().all(|name| script.contains(&format!("\n-- {name}\n"))), "{script}");
     sql.db.execute_unprepared(&script).await.unwrap();
     sql.check_schema(false).await.unwrap();
-    assert!(CompatibleVersion::find(&sql.db).await.unwrap().is_some());
+    assert!(CompatibleVersion::find(&sql.schema_manager().await.unwrap()).await.unwrap().is_some());
     assert_eq!(sql.migrate_up_sql(false, now).await.unwrap(), "");
     let by_hand = structure(&sql).await;
 
