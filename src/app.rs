@@ -12,6 +12,7 @@ mod operator;
 mod runtime;
 mod server;
 mod settings;
+mod shutdown_deadlines;
 mod stores;
 mod tls_reload;
 
@@ -20,5 +21,6 @@ pub use self::{
     application::{Application, ListenerKind},
     dependencies::Dependencies,
     server::{RunningServer, start},
+    shutdown_deadlines::ShutdownDeadlines,
     stores::{connect_sql, connect_state},
 };

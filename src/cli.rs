@@ -39,7 +39,7 @@ mod token;
 mod usage;
 mod workspace;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
@@ -53,6 +53,9 @@ use crate::{
     rpc::proto::DESCRIPTORS,
     telemetry::{Telemetry, audit::operator::record_command},
 };
+
+/// Time in which threads of the runtime may end after a command.
+const RUNTIME_END_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Parses the command line, runs the command, reports a failure, and returns the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -81,38 +84,42 @@ fn run(command: Command, audited: Option<&str>) -> Result<(), CommandError> {
         Command::Descriptors => openapi::run(DESCRIPTORS, out),
         Command::Completions { shell } => shell::completions(shell, out),
         Command::Man => shell::man(out),
-        command => tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|cause| {
+        command => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|cause| {
                 CommandError::other(format!(
                     "the program cannot start its threads ({cause}); free some memory or allow more processes"
                 ))
-            })?
-            .block_on(async {
-                let outcome = match command {
-                    Command::Dev(args) => dev::run(&args).await,
-                    Command::Serve => serve::run().await,
-                    Command::Migrate { command } => migrate::run(command, &mut std::io::stdout()).await,
-                    Command::Account { command } => account::run(command, &mut std::io::stdout()).await,
-                    Command::Workspace { command } => workspace::run(command, &mut std::io::stdout()).await,
-                    Command::App { command } => Box::pin(app::run(command, &mut std::io::stdout())).await,
-                    Command::Connection { command } => connection::run(command, &mut std::io::stdout()).await,
-                    Command::Token { command } => token::run(command, &mut std::io::stdout()).await,
-                    Command::CheckConfig
-                    | Command::Openapi { .. }
-                    | Command::Descriptors
-                    | Command::Completions { .. }
-                    | Command::Man => Ok(()),
-                };
-                if let (Ok(()), Some(command)) = (&outcome, audited) {
-                    record_command(command);
-                }
-                // Also the events of a command that failed halfway.
-                operator_events::store().await;
-                outcome
-            }),
+            })?;
+            let outcome = runtime.block_on(run_async(command, audited));
+            // A thread that waits for the system, such as for the address of a name, does not delay the end.
+            runtime.shutdown_timeout(RUNTIME_END_TIMEOUT);
+            outcome
+        }
     }
+}
+
+async fn run_async(command: Command, audited: Option<&str>) -> Result<(), CommandError> {
+    let outcome = match command {
+        Command::Dev(args) => dev::run(&args).await,
+        Command::Serve => serve::run().await,
+        Command::Migrate { command } => migrate::run(command, &mut std::io::stdout()).await,
+        Command::Account { command } => account::run(command, &mut std::io::stdout()).await,
+        Command::Workspace { command } => workspace::run(command, &mut std::io::stdout()).await,
+        Command::App { command } => Box::pin(app::run(command, &mut std::io::stdout())).await,
+        Command::Connection { command } => connection::run(command, &mut std::io::stdout()).await,
+        Command::Token { command } => token::run(command, &mut std::io::stdout()).await,
+        Command::CheckConfig
+        | Command::Openapi { .. }
+        | Command::Descriptors
+        | Command::Completions { .. }
+        | Command::Man => Ok(()),
+    };
+    if let (Ok(()), Some(command)) = (&outcome, audited) {
+        record_command(command);
+    }
+    // Also the events of a command that failed halfway.
+    operator_events::store().await;
+    outcome
 }
 
 /// Parses the command line. `Err` holds the exit code after help, the version or a usage error has been printed.

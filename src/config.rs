@@ -20,6 +20,7 @@ pub(crate) mod memory;
 mod misspelled;
 pub(crate) mod mode;
 pub(crate) mod oauth;
+mod otel_variables;
 pub(crate) mod otlp;
 pub(crate) mod plugin_daemon;
 pub(crate) mod reader;

@@ -20,7 +20,12 @@ pub(crate) mod trace;
 
 use std::{
     io::{self, Write},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        mpsc::{self, RecvTimeoutError},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use opentelemetry::trace::TracerProvider as _;
@@ -117,6 +122,7 @@ impl Telemetry {
             let _ = subscriber.try_init();
             SINK.get_or_init(|| sink).clone()
         };
+        metrics.observe_log(&sink);
         Ok(Self { metrics: Arc::new(metrics), meters, tracers, sink })
     }
 
@@ -132,13 +138,42 @@ impl Telemetry {
         }
     }
 
-    /// Exports the remaining spans and metrics and writes the remaining lines. Blocks for seconds when the collector is
-    /// not reachable, so it must not run on the threads of the runtime.
-    pub fn shutdown(&self) {
-        if let Some(tracers) = &self.tracers {
-            let _ = tracers.shutdown();
+    /// Exports the remaining spans and metrics within `timeout`, whatever the collector does, and writes the remaining
+    /// lines. Blocks, so it must not run on the threads of the runtime.
+    pub fn shutdown(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        let (ended, ends) = mpsc::channel();
+        let (meters, tracers) = (self.meters.clone(), self.tracers.clone());
+        let exports: [Box<dyn FnOnce() + Send>; 2] = [
+            Box::new(move || {
+                let _ = meters.shutdown();
+            }),
+            Box::new(move || {
+                let _ = tracers.map(|tracers| tracers.shutdown_with_timeout(timeout));
+            }),
+        ];
+        for export in exports {
+            let ended = ended.clone();
+            // The SDK does not keep the timeout of metrics. A thread that continues ends with the process.
+            let started = thread::Builder::new().name("last-export".to_owned()).spawn(move || {
+                export();
+                let _ = ended.send(());
+            });
+            if started.is_err() {
+                tracing::warn!("the last telemetry is not exported, because no thread can be started");
+            }
         }
-        let _ = self.meters.shutdown();
+        drop(ended);
+        for _ in 0..2 {
+            match ends.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    tracing::warn!("the collector did not accept the last telemetry in time");
+                    break;
+                }
+            }
+        }
         self.sink.flush();
     }
 }

@@ -4,7 +4,9 @@
 
 /// Starts whole servers, or the application without listeners.
 pub mod app {
-    pub use crate::app::{Application, Dependencies, ListenerKind, RunningServer, connect_sql, connect_state, start};
+    pub use crate::app::{
+        Application, Dependencies, ListenerKind, RunningServer, ShutdownDeadlines, connect_sql, connect_state, start,
+    };
 }
 
 /// Reads the configuration from variables.

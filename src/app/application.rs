@@ -13,7 +13,9 @@ use crate::{
         client_address::TrustedProxies,
         cors,
         edge::{self, EdgeSettings},
-        fallback, file_preview, grpc_door, json_door,
+        fallback, file_preview,
+        grpc_door::{self, GrpcHealth},
+        json_door,
         listen::RequestService,
         pages::{self, PageDependencies, PageRoutes},
         well_known,
@@ -54,6 +56,7 @@ pub struct Application {
     cors_origins: AllowOrigins,
     internal_on_public: bool,
     reflection: bool,
+    grpc_health: GrpcHealth,
 }
 
 impl Application {
@@ -78,6 +81,7 @@ impl Application {
             cors_origins: config.cors.clone(),
             internal_on_public: development,
             reflection: development || config.deployment.grpc_reflection,
+            grpc_health: GrpcHealth::default(),
             components,
             services,
             pipeline,
@@ -90,9 +94,8 @@ impl Application {
         // The routes under `/inner/` are on their own listener, in development too.
         let is_inner = |policy: &Policy| policy.errors == ErrorShape::Inner;
         let is_internal = |policy: &Policy| policy.credential == Credential::Service;
-        let grpc = grpc_door::router(&self.rpc, &self.pipeline, self.reflection, move |policy| {
-            internal || !is_internal(policy)
-        })?;
+        let mounted = move |policy: &Policy| internal || !is_internal(policy);
+        let grpc = grpc_door::router(&self.rpc, &self.pipeline, self.reflection, &self.grpc_health, mounted)?;
         let router = match listener {
             ListenerKind::Grpc => grpc,
             ListenerKind::Inner => json_door::router(&self.rpc, &self.pipeline, is_internal),
@@ -127,6 +130,10 @@ impl Application {
         // Only internal services reach the other listeners, and in development only this machine.
         let edge = EdgeSettings { trusts_peers: internal, ..self.edge.clone() };
         Ok(edge::wrap(router, &Arc::new(edge)))
+    }
+
+    pub(super) const fn grpc_health(&self) -> &GrpcHealth {
+        &self.grpc_health
     }
 
     /// The public base URL.
@@ -207,6 +214,7 @@ fn jobs(config: &Config, components: &Components, services: &Services) -> Jobs {
 fn edge_settings(config: &Config, components: &Components, services: &Services) -> Result<EdgeSettings> {
     Ok(EdgeSettings {
         trusted_proxies: TrustedProxies::new(config.listeners.trusted_proxies.clone()),
+        forwarded_warning: Arc::default(),
         loopback_hosts_only: config.deployment.mode == Mode::Dev,
         is_https: config.urls.is_https(),
         trusts_peers: false,

@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{
+    net::TcpListener,
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -21,6 +25,7 @@ use super::{
     application::{Application, ListenerKind},
     bind::{bind, local},
     dependencies::Dependencies,
+    shutdown_deadlines::ShutdownDeadlines,
     stores::{connect_sql, connect_state},
     tls_reload::{self, ReloadableTls},
 };
@@ -37,13 +42,7 @@ use crate::{
     telemetry::metrics::Metrics,
 };
 
-/// Time limit of open requests and streams after the signal to stop. Kubernetes kills the process after 30 s, which
-/// must also cover the last writes to SQL and the last telemetry export.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// How long the last events of runs may take to be logged.
-const LOG_END_TIMEOUT: Duration = Duration::from_secs(2);
-/// Time in which cancelled runs send their last event and store their result.
+/// Time in which runs without a client are stored and the last events of runs are logged.
 const RUN_END_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The addresses of the listeners, with the ports that were assigned for port 0.
@@ -60,6 +59,8 @@ pub struct RunningServer {
     pub bound: BoundAddresses,
     pub app: Arc<Application>,
     readiness: Readiness,
+    /// From the signal to the end of the process.
+    shutdown_timeout: Duration,
     /// Requests a check of the TLS files.
     reload: Arc<Notify>,
     /// Stops accepting; open requests continue.
@@ -92,11 +93,7 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     let metrics = Arc::clone(&dependencies.metrics);
     let app = Arc::new(Application::new(&config, sql, state, standalone, dependencies)?);
     let readiness = readiness(&app, &metrics);
-    // Weak, because the store reports to the metrics.
-    let pool = Arc::downgrade(&app.context().sql);
-    let max = app.context().sql.max_pool_connections();
-    let read = move || pool.upgrade().map_or([0, 0], |pool| pool.pool_connections());
-    metrics.stores.observe_sql_pool(max, read);
+    observe_pools(&app, &metrics);
     let memory = app.rpc().memory().clone();
     let [soft_shutdown, hard_shutdown] = std::array::from_fn(|_| CancellationToken::new());
     let admin_shutdown = CancellationToken::new().drop_guard();
@@ -134,7 +131,18 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     }
     app.jobs().start(&tracker, &soft_shutdown);
     tracker.spawn(readiness.clone().watch(soft_shutdown.clone()));
-    Ok(RunningServer { bound, app, readiness, reload, soft_shutdown, hard_shutdown, admin_shutdown, tracker })
+    let shutdown_timeout = config.deployment.shutdown_timeout;
+    Ok(RunningServer {
+        bound,
+        app,
+        readiness,
+        shutdown_timeout,
+        reload,
+        soft_shutdown,
+        hard_shutdown,
+        admin_shutdown,
+        tracker,
+    })
 }
 
 /// Options of all listeners except that of the admin routes.
@@ -154,46 +162,74 @@ impl RunningServer {
         self.reload.notify_one();
     }
 
-    /// Turns readiness off and serves for `delay`, so that load balancers switch to other replicas.
-    pub async fn announce_stop(&self, delay: Duration) {
-        self.readiness.drain();
-        tokio::time::sleep(delay).await;
+    /// The steps of a shutdown that begins now.
+    pub fn shutdown_deadlines(&self) -> ShutdownDeadlines {
+        ShutdownDeadlines::within(self.shutdown_timeout)
     }
 
-    /// Stops: turns readiness off, accepts no new connections, lets open requests finish within `DRAIN_TIMEOUT`, then
-    /// ends the remaining ones.
-    pub async fn stop(self) {
+    /// Turns readiness and gRPC's health off and serves until the deadline, so that clients and load balancers switch to
+    /// other replicas.
+    pub async fn announce_stop(&self, deadline: Instant) {
         self.readiness.drain();
+        self.app.grpc_health().stop().await;
+        tokio::time::sleep_until(deadline).await;
+    }
+
+    /// Stops: turns readiness off, accepts no new connections, lets open requests finish, then ends the remaining ones.
+    /// Every step ends at its deadline, also when a store does not answer.
+    pub async fn stop(self, deadlines: ShutdownDeadlines) {
+        self.readiness.drain();
+        self.app.grpc_health().stop().await;
         self.soft_shutdown.cancel();
         self.tracker.close();
         let runs = self.app.run_tasks();
         runs.tracker.close();
-        if tokio::time::timeout(DRAIN_TIMEOUT, self.tracker.wait()).await.is_err() {
+        if timeout_at(deadlines.requests, self.tracker.wait()).await.is_err() {
             // Cancelled runs send their last event and store what they have.
             runs.end.cancel();
-            if tokio::time::timeout(RUN_END_TIMEOUT, self.tracker.wait()).await.is_err() {
+            if timeout_at(deadlines.runs, self.tracker.wait()).await.is_err() {
                 self.hard_shutdown.cancel();
-                let _ = tokio::time::timeout(Duration::from_secs(2), self.tracker.wait()).await;
+                let _ = timeout_at(deadlines.connections, self.tracker.wait()).await;
             }
         }
         runs.end.cancel();
-        if tokio::time::timeout(RUN_END_TIMEOUT, runs.tracker.wait()).await.is_err() {
+        // After requests that ended early, runs without a client have no more time than after others.
+        let stored = deadlines.stored_runs.min(Instant::now() + RUN_END_TIMEOUT);
+        if timeout_at(stored, runs.tracker.wait()).await.is_err() {
             tracing::warn!("some runs were not stored as stopped");
         }
         runs.logs.close();
-        let _ = tokio::time::timeout(LOG_END_TIMEOUT, runs.logs.wait()).await;
-        let unmarked = self.app.jobs().invalidations.retry().await;
-        if unmarked > 0 {
-            tracing::warn!(unmarked, "some revoked sessions may stay in the shared cache for up to 60 s");
-        }
-        if let Some(connections) = &self.app.jobs().connections {
-            connections.retry_removals().await;
-        }
-        if let Err(error) = self.app.jobs().flush_last_used().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the last uses of some sessions were not written");
+        let _ = timeout_at(stored, runs.logs.wait()).await;
+        if timeout_at(deadlines.writes, self.write_the_rest()).await.is_err() {
+            tracing::warn!("the stores did not answer in time; some last uses and revocations were not written");
         }
         drop(self.admin_shutdown);
     }
+
+    /// Writes what jobs would have written later.
+    async fn write_the_rest(&self) {
+        let jobs = self.app.jobs();
+        let unmarked = jobs.invalidations.retry().await;
+        if unmarked > 0 {
+            tracing::warn!(unmarked, "some revoked sessions may stay in the shared cache for up to 60 s");
+        }
+        if let Some(connections) = &jobs.connections {
+            connections.retry_removals().await;
+        }
+        if let Err(error) = jobs.flush_last_used().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the last uses of some sessions were not written");
+        }
+    }
+}
+
+/// Reports the connections to the stores. The references are weak, because the stores report to the metrics.
+fn observe_pools(app: &Application, metrics: &Metrics) {
+    let (sql, state) = (&app.context().sql, &app.stores().health);
+    let maxima = [Some(sql.max_pool_connections()), state.connections().map(|[_, max]| max)];
+    let (sql, state) = (Arc::downgrade(sql), Arc::downgrade(state));
+    let read_sql = move || sql.upgrade().map_or([0, 0], |pool| pool.pool_connections());
+    let read_redis = move || state.upgrade()?.connections().map(|[open, _]| open);
+    metrics.stores.observe_pools(maxima, read_sql, read_redis);
 }
 
 /// SQL is required. Redis and the directory of files are not: without them bearer requests are still served, and an

@@ -1,6 +1,6 @@
 //! `dev`: the whole system on this machine, with nothing to set up.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use super::{
     demo::{self, DEMO, MEMBER, PASSWORD},
@@ -82,7 +82,7 @@ pub(crate) async fn run(args: &DevArgs) -> Result<(), CommandError> {
     print_document("start screen", format!("{}\n", start_screen(running.app.issuer())).as_bytes(), out)?;
     print_line(out, format_args!("ready http://{}", running.bound.public))?;
     // No delay: there is no load balancer.
-    stop_on_signal(running, &telemetry, signals, ReloadSignal::ignored(), Duration::ZERO).await;
+    stop_on_signal(running, &telemetry, signals, ReloadSignal::ignored(), false).await;
     drop(lock);
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! `serve`: the production command.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+
+use tokio::time::Instant;
 
 use super::{
     error::CommandError,
@@ -8,12 +10,9 @@ use super::{
 };
 use crate::{
     app::{self, Dependencies, RunningServer},
-    config::{Config, DataDirLock, Env, misspelled, process_env},
+    config::{Config, DataDirLock, Env, misspelled, process_env, reader::Reader, settings},
     telemetry::{Output, Telemetry},
 };
-
-/// Time that a stopping server continues to accept requests, until load balancers know that it is not ready.
-const STOP_DELAY: Duration = Duration::from_secs(2);
 
 /// The checked configuration of `serve`.
 #[derive(Debug)]
@@ -36,7 +35,9 @@ pub(crate) fn prepare(env: Env<'_>) -> Result<ServeSetup, CommandError> {
 
 /// Fails if variables of the process have nearly the names of settings, besides the problems of `result`.
 pub(crate) fn reject_misspelled<T>(result: Result<T, CommandError>) -> Result<T, CommandError> {
-    let problems = misspelled(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()));
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let exports_telemetry = Reader::new(&process_env).flag(&settings::ENABLE_OTEL);
+    let problems = misspelled(names, exports_telemetry);
     match result {
         result if problems.0.is_empty() => result,
         Ok(_) => Err(problems.into()),
@@ -61,19 +62,19 @@ pub(crate) async fn run() -> Result<(), CommandError> {
         admin = bound.admin.map(tracing::field::display),
         "serving"
     );
-    stop_on_signal(running, &telemetry, signals, reload, STOP_DELAY).await;
+    stop_on_signal(running, &telemetry, signals, reload, true).await;
     drop(lock);
     Ok(())
 }
 
-/// Serves until a signal, continues to serve for `delay` or until a second signal, then drains the server and exports
-/// the remaining telemetry.
+/// Serves until a signal, then drains the server and exports the remaining telemetry within `SHUTDOWN_TIMEOUT`.
+/// `is_announced`: the server first continues to serve, until load balancers know or until a second signal.
 pub(super) async fn stop_on_signal(
     running: RunningServer,
     telemetry: &Telemetry,
     mut signals: Signals,
     mut reload: ReloadSignal,
-    delay: Duration,
+    is_announced: bool,
 ) {
     loop {
         tokio::select! {
@@ -81,11 +82,15 @@ pub(super) async fn stop_on_signal(
             () = reload.next() => running.reload_tls(),
         }
     }
+    let deadlines = running.shutdown_deadlines();
     tracing::info!("stopping once open requests have finished");
-    tokio::select! {
-        () = running.announce_stop(delay) => {}
-        () = signals.next() => {}
+    if is_announced {
+        tokio::select! {
+            () = running.announce_stop(deadlines.announcement) => {}
+            () = signals.next() => {}
+        }
     }
-    running.stop().await;
-    tokio::task::block_in_place(|| telemetry.shutdown());
+    running.stop(deadlines).await;
+    let rest = deadlines.exports.saturating_duration_since(Instant::now());
+    tokio::task::block_in_place(|| telemetry.shutdown(rest));
 }

@@ -58,6 +58,7 @@ fn deployment(config: &Config) -> Vec<(&'static Setting, String)> {
             deployment.beside_dify.map_or_else(|| "decided by the database".to_owned(), |beside| beside.to_string()),
         ),
         (&settings::SINGLE_REPLICA, deployment.single_replica.to_string()),
+        (&settings::SHUTDOWN_TIMEOUT, deployment.shutdown_timeout.as_secs().to_string()),
         (
             &settings::DIFY_VERSION,
             deployment.dify_version.clone().unwrap_or_else(|| "the one that the client works with".to_owned()),

@@ -109,6 +109,12 @@ impl Config {
             _ => DevValues::default(),
         };
         let config = Self::read(&mut reader, dev_values, data_dir.unwrap_or_default(), database, redis, listeners);
+        if config.listeners.inner.is_some() && config.secrets.inner_api_key.is_none() {
+            reader.problem(
+                &settings::INNER_LISTEN,
+                "is set without INNER_API_KEY, so every call of it would be refused; set INNER_API_KEY, or remove it",
+            );
+        }
         let kind = config.database.kind;
         let redis = config.redis.is_some() || reader.has_problem_with("REDIS_");
         if kind.is_server() && !redis && !config.deployment.single_replica {

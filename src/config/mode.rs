@@ -1,5 +1,7 @@
 //! The command that the configuration is for, and the kind of deployment.
 
+use std::time::Duration;
+
 use url::Url;
 
 use super::{reader::Reader, settings};
@@ -29,6 +31,8 @@ pub struct Deployment {
     pub beside_dify: Option<bool>,
     /// The operator states that there is one process, so short-lived state may be kept in it.
     pub single_replica: bool,
+    /// From SIGTERM to the end of the process.
+    pub shutdown_timeout: Duration,
     /// For `_version`. When unset, the version of the client decides.
     pub dify_version: Option<String>,
     /// Dify's service API, which runs are forwarded to.
@@ -57,6 +61,7 @@ impl Deployment {
             mode,
             beside_dify: reader.optional_flag(&settings::BESIDE_DIFY),
             single_replica: reader.flag(&settings::SINGLE_REPLICA),
+            shutdown_timeout: Duration::from_secs(reader.number(&settings::SHUTDOWN_TIMEOUT, 5..=3_600)),
             dify_version,
             dify_api_url: reader.http_url(&settings::DIFY_API_URL),
             strict_workspace_id: reader.flag(&settings::OPENAPI_STRICT_WORKSPACE_ID),

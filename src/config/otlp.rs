@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::{
-    client_certificates,
+    client_certificates, otel_variables,
     reader::Reader,
     settings::{self, Setting},
 };
@@ -84,21 +84,6 @@ static BASE_CERTIFICATES: [&Setting; 3] = [
     &settings::OTEL_EXPORTER_OTLP_CERTIFICATE,
     &settings::OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE,
     &settings::OTEL_EXPORTER_OTLP_CLIENT_KEY,
-];
-
-/// Variables of the specification that this server does not follow, and what to do instead.
-pub(super) const REFUSED: [(&str, &str); 11] = [
-    ("OTEL_EXPORTER_OTLP_INSECURE", "begin the endpoint with http:// or https:// instead"),
-    ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "begin the endpoint with http:// or https:// instead"),
-    ("OTEL_EXPORTER_OTLP_METRICS_INSECURE", "begin the endpoint with http:// or https:// instead"),
-    ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "collect the log from standard output instead"),
-    ("OTEL_ATTRIBUTE_COUNT_LIMIT", "set OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT instead"),
-    ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "attributes are bounded by this server"),
-    ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "attributes are bounded by this server"),
-    ("OTEL_CONFIG_FILE", "set variables instead"),
-    ("OTEL_EXPERIMENTAL_CONFIG_FILE", "set variables instead"),
-    ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "set OTEL_EXPORTER_OTLP_ENDPOINT instead"),
-    ("OTEL_EXPORTER_PROMETHEUS_PORT", "Prometheus reads /metrics on ADMIN_LISTEN"),
 ];
 
 impl Otlp {
@@ -198,11 +183,8 @@ fn read_endpoint(reader: &mut Reader<'_>, names: &SignalSettings, protocol: Otlp
 }
 
 fn refuse_unsupported(reader: &mut Reader<'_>) {
-    for (name, instead) in REFUSED {
-        if reader.variable(name).is_some() {
-            reader.problem(name, format_args!("is not supported; {instead}"));
-        }
-    }
+    otel_variables::check(reader);
+    otel_variables::check_sampler(reader, &settings::OTEL_TRACES_SAMPLER);
     let logs = reader.text(&settings::OTEL_LOGS_EXPORTER).unwrap_or_default();
     if logs != "none" {
         reader.problem(
@@ -292,11 +274,24 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
             ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),
             ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+            ("OTEL_BSP_EXPORT_TIMEOUT", "1000"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "five seconds"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "0"),
+            ("OTEL_SPAN_EVENT_COUNT_LIMIT", "-1"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+            ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "both"),
+            ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+            ("OTLP_TRACE_ENDPOINT", "http://collector:4318"),
             ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nonexistent"),
             ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "/nonexistent"),
         ] {
             let Problems(problems) = read(&[(name, value)]).unwrap_err();
             assert!(problems.iter().any(|problem| problem.sentence.contains(name)), "{name}: {problems:?}");
         }
+        let ratio = ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
+        assert!(read(&[ratio, ("OTEL_TRACES_SAMPLER_ARG", "0.5")]).is_ok() && read(&[ratio]).is_ok());
+        let Problems(problems) = read(&[ratio, ("OTEL_TRACES_SAMPLER_ARG", "half")]).unwrap_err();
+        assert!(problems[0].sentence.starts_with("OTEL_TRACES_SAMPLER_ARG is `half`"), "{problems:?}");
+        assert!(read(&[("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"), ("OTEL_BSP_SCHEDULE_DELAY", "500")]).is_ok());
     }
 }

@@ -80,8 +80,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Records that a value is allowed but probably a mistake.
-    pub(crate) fn warning(&mut self, setting: &'static Setting, rest: impl fmt::Display) {
-        self.warnings.push(format!("{setting} {rest}."));
+    pub(crate) fn warning(&mut self, variable: impl fmt::Display, rest: impl fmt::Display) {
+        self.warnings.push(format!("{variable} {rest}."));
     }
 
     /// Whether a problem was recorded with a variable that has this prefix.

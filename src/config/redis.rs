@@ -76,11 +76,18 @@ impl Redis {
 }
 
 fn check_url(reader: &mut Reader<'_>, url: &Secret) {
-    let parsed = Url::parse(url.expose());
-    if !parsed.is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host()) {
+    let parsed = Url::parse(url.expose()).ok();
+    let parsed = parsed.filter(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host());
+    let database = parsed.as_ref().map(|url| url.path().trim_matches('/').to_owned());
+    if parsed.is_none() {
         reader.problem(
             &settings::REDIS_URL,
             "is not a Redis URL; write one like redis://:password@host:6379/0, percent-encoded",
+        );
+    } else if database.is_some_and(|text| !text.is_empty() && text.parse::<u16>().is_err()) {
+        reader.problem(
+            &settings::REDIS_URL,
+            "ends with a database that Redis cannot have; write its number after the port, like redis://host:6379/0",
         );
     } else if url.expose().ends_with("#insecure") {
         reader.problem(
@@ -166,7 +173,13 @@ fn read_sentinel(reader: &mut Reader<'_>) -> Option<RedisTopology> {
 
 fn read_cluster(reader: &mut Reader<'_>) -> Option<RedisTopology> {
     let mut credentials = RedisCredentials::read(reader, &settings::REDIS_USERNAME, &settings::REDIS_PASSWORD);
-    // Dify has a separate password for clusters. A cluster has one database.
+    if credentials.db != 0 {
+        reader.problem(
+            &settings::REDIS_DB,
+            format_args!("is {}, but a cluster has the database 0 only; remove it", credentials.db),
+        );
+    }
+    // Dify has a separate password for clusters.
     credentials.password = reader.secret(&settings::REDIS_CLUSTERS_PASSWORD).or(credentials.password);
     credentials.db = 0;
     credentials.urls(reader, &settings::REDIS_CLUSTERS).map(|urls| RedisTopology::Cluster { urls })

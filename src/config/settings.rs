@@ -25,6 +25,9 @@ settings! {
         DIFY_VERSION or "the one that the client works with: `1.18.0`, `1.17.1` or `1.14.2`";
         /// `true` allows PostgreSQL or MySQL without Redis, for a deployment of one process.
         SINGLE_REPLICA = "false", dev "true";
+        /// Maximum of seconds from SIGTERM to the end of the process, with the end of open requests, the last writes and
+        /// the last export of telemetry. Less than what the supervisor waits before SIGKILL.
+        SHUTDOWN_TIMEOUT = "25";
         /// The directory of the SQLite file and of `dev`'s secret key. One process at a time uses it.
         DATA_DIR or "`$XDG_DATA_HOME/dify-openapi`, or `~/.local/share/dify-openapi`";
     }
@@ -52,7 +55,7 @@ settings! {
         ADMIN_LISTEN = "127.0.0.1:5002";
         /// The gRPC listener for internal services, with `TokenService`.
         GRPC_LISTEN = "off";
-        /// The JSON listener for internal services, with `POST /openapi/v1/oauth/introspect`.
+        /// The JSON listener for internal services, with `POST /openapi/v1/oauth/introspect`. Needs `INNER_API_KEY`.
         INNER_LISTEN = "off";
         /// The certificate chain of the public listener, a PEM file. Changed TLS files are loaded again within 30 s, or
         /// at once on SIGHUP.

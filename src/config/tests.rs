@@ -100,6 +100,10 @@ fn each_bad_variable_is_named_with_its_fix() {
         ("REDIS_URL", "http://redis", "redis://"),
         ("BESIDE_DIFY", "maybe", "true or false"),
         ("SINGLE_REPLICA", "2", "true or false"),
+        ("SHUTDOWN_TIMEOUT", "4", "from 5 to 3600"),
+        ("INNER_LISTEN", "127.0.0.1:5003", "INNER_API_KEY"),
+        ("REDIS_URL", "redis://redis:6379/dify", "a database that Redis cannot have"),
+        ("REDIS_URL", "rediss://[::1]:6379/65536", "a database that Redis cannot have"),
         ("DIFY_VERSION", "latest", "1.14.2"),
         ("DIFY_API_URL", "api:5001", "absolute URL"),
         ("DIFY_API_CONNECT_TIMEOUT", "5s", "from 1 to 60"),
@@ -157,7 +161,7 @@ fn each_bad_variable_is_named_with_its_fix() {
 #[test]
 fn misspelled_variable_is_named_with_the_setting() {
     let sentences = |names: &[&str]| {
-        let problems = misspelled(names.iter().map(|&name| name.to_owned()));
+        let problems = misspelled(names.iter().map(|&name| name.to_owned()), false);
         problems.0.into_iter().map(|problem| problem.sentence).collect::<Vec<_>>()
     };
     for (name, nearest) in [("CONSOLE_WEB_ULR", "CONSOLE_WEB_URL"), ("DATABSE_URL", "DATABASE_URL")] {
@@ -172,8 +176,35 @@ fn misspelled_variable_is_named_with_the_setting() {
         "CONSOLE_CORS_ALLOW_ORIGINS",
         "REDIS_PORT_6379_TCP",
         "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+        "OTEL_NONSENSE",
     ];
     assert_eq!(sentences(&of_others), [""; 0]);
+}
+
+#[test]
+fn unknown_variable_of_opentelemetry_is_refused_while_telemetry_is_exported() {
+    let names = |names: &[&str], exports| {
+        let problems = misspelled(names.iter().map(|&name| name.to_owned()), exports);
+        problems.0.into_iter().map(|problem| (problem.variable, problem.sentence)).collect::<Vec<_>>()
+    };
+    let misspelled = "OTEL_EXPORTER_OTLP_ENDPOIN";
+    for exports in [false, true] {
+        let found = names(&[misspelled], exports);
+        assert!(found.len() == 1 && found[0].1.contains("did you mean OTEL_EXPORTER_OTLP_ENDPOINT?"), "{found:?}");
+    }
+    let found = names(&["OTEL_NONSENSE", "OTEL_BLRP_SCHEDULE_DELAY"], true);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|(name, sentence)| sentence.starts_with(&**name) && sentence.contains("no effect")));
+    let known = [
+        "OTEL_SERVICE_NAME",
+        "OTEL_BSP_SCHEDULE_DELAY",
+        "OTEL_METRICS_EXPORTER",
+        "OTEL_BSP_EXPORT_TIMEOUT",
+        "OTEL_MAX_QUEUE_SIZE",
+        "OTEL_PYTHON_LOG_LEVEL",
+        "OTEL_RESOURCE_ATTRIBUTES_POD_NAME",
+    ];
+    assert_eq!(names(&known, true), [], "known, refused by another check, or of others");
 }
 
 #[test]

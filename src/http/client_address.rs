@@ -10,7 +10,7 @@ use crate::domain::caller::ClientAddress;
 #[cfg(test)]
 mod tests;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Networks of proxies whose `X-Forwarded-For` is trusted.
 #[derive(Clone, Debug, Default)]

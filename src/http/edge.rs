@@ -3,6 +3,7 @@
 mod access_log;
 mod catalog;
 mod context;
+mod forwarded_warning;
 mod host;
 mod memory;
 mod panic;

@@ -3,19 +3,19 @@
 mod arrival;
 mod bounds;
 mod compression;
+mod health;
 mod protocol;
 
 use std::collections::BTreeSet;
 
 use axum::{Router, body::Body, response::Response};
-use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, header::CONTENT_TYPE};
 use http_body_util::Limited;
 use tonic::{Status, codec::CompressionEncoding, server::NamedService};
-use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_health::server::HealthReporter;
 use tower::{ServiceBuilder, ServiceExt as _};
 
-pub(crate) use self::protocol::translate_web;
+pub(crate) use self::{health::GrpcHealth, protocol::translate_web};
 use crate::{
     domain::{Code, Error, Result},
     http::around::around,
@@ -59,8 +59,14 @@ impl<F: Fn(&Policy) -> bool + Clone + Send + Sync + 'static> PipelineDoor<Body> 
     }
 }
 
-/// The services of one listener. `mounted` selects the methods that it serves.
-pub(crate) fn router<F>(rpc: &Rpc, pipeline: &Pipeline, reflection: bool, mounted: F) -> Result<Router>
+/// The services of one listener, whose health is added to `health`. `mounted` selects the methods that it serves.
+pub(crate) fn router<F>(
+    rpc: &Rpc,
+    pipeline: &Pipeline,
+    reflection: bool,
+    health: &GrpcHealth,
+    mounted: F,
+) -> Result<Router>
 where
     F: Fn(&Policy) -> bool + Clone + Send + Sync + 'static,
 {
@@ -100,7 +106,7 @@ where
         TokenServiceServer,
         MetaServiceServer
     );
-    let standard = standard_services(reflection, served_services(mounted))?
+    let standard = standard_services(reflection, health.start(served_services(mounted)))?
         .layer(around((), bounds::enforce_standard_deadline))
         .layer(around((), protocol::require));
     Ok(router.merge(standard))
@@ -113,8 +119,8 @@ fn served_services(mounted: impl Fn(&Policy) -> bool) -> BTreeSet<&'static str> 
 }
 
 /// The health service, and the reflection service if it is enabled.
-fn standard_services(reflection: bool, served: BTreeSet<&'static str>) -> Result<Router> {
-    let health = tonic_health::server::HealthService::from_health_reporter(reporter(served));
+fn standard_services(reflection: bool, health: HealthReporter) -> Result<Router> {
+    let health = tonic_health::server::HealthService::from_health_reporter(health);
     let health = tonic_health::pb::health_server::HealthServer::new(health);
     let mut router = Router::new()
         .route_service("/grpc.health.v1.Health/{*method}", health.map_request(small_body).map_response(axum_body));
@@ -135,16 +141,6 @@ fn descriptors() -> tonic_reflection::server::Builder<'static> {
     tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-}
-
-/// Reports the process and each service as serving. `/readyz` reports the state of their dependencies.
-fn reporter(served: BTreeSet<&'static str>) -> HealthReporter {
-    let reporter = HealthReporter::new();
-    for service in served {
-        // Ready at once, because nothing else has the reporter yet.
-        let _ = reporter.set_service_status(service, ServingStatus::Serving).now_or_never();
-    }
-    reporter
 }
 
 /// The routes of a service with the limits of their messages: one for each method, and one for methods that do not

@@ -42,6 +42,11 @@ pub trait StateHealth: Send + Sync + 'static {
 
     /// Fails with `service_unavailable` when the backend does not reply in time.
     async fn ping(&self) -> Result<()>;
+
+    /// The open connections, and their maximum; `None` for stores in the process.
+    fn connections(&self) -> Option<[u32; 2]> {
+        None
+    }
 }
 
 /// One backend's implementation of each port: all in Redis, or all in this process.

@@ -30,7 +30,10 @@ use crate::{
         user_code::UserCode,
     },
     ports::grant_store::GrantStore,
-    telemetry::audit::{AuditEvent, sign_in::SignInEvent},
+    telemetry::{
+        audit::{AuditEvent, sign_in::SignInEvent},
+        metrics::sign_ins::SignInStep,
+    },
 };
 
 /// Number of attempts to find a user code that is not in use.
@@ -126,6 +129,7 @@ impl DeviceFlow {
             if self.grants.create(&device_code.hash(), &index, &request).await? {
                 let GrantRequest { client_id, device_label, .. } = &request;
                 SignInEvent::DeviceCodeIssued { client_id, device_label }.record();
+                self.context.metrics.sign_ins.reached(SignInStep::Issued);
                 return Ok(Codes { device_code, user_code });
             }
         }
@@ -135,6 +139,13 @@ impl DeviceFlow {
 
     /// Polls the grant of a device. Returns its token, or an error of RFC 8628 section 3.5.
     pub async fn poll(&self, client_id: &str, device_code: &str, address: ClientAddress) -> Result<Redeemed> {
+        let result = self.poll_grant(client_id, device_code, address).await;
+        let outcome = result.as_ref().map_or_else(|error| error.code().as_str(), |_| "redeemed");
+        self.context.metrics.sign_ins.polled(outcome);
+        result
+    }
+
+    async fn poll_grant(&self, client_id: &str, device_code: &str, address: ClientAddress) -> Result<Redeemed> {
         if client_id.is_empty() {
             return Err(Error::missing("client_id"));
         }

@@ -10,6 +10,7 @@ mod openmetrics;
 mod readiness;
 pub(crate) mod requests;
 pub(crate) mod runs;
+pub(crate) mod sign_ins;
 pub(crate) mod stores;
 pub(crate) mod upstreams;
 
@@ -24,11 +25,13 @@ use prometheus::{Registry, TextEncoder, process_collector::ProcessCollector};
 
 use self::{
     connections::ConnectionMetrics, enterprise::EnterpriseMetrics, jobs::JobMetrics, readiness::ReadinessMetrics,
-    requests::RequestMetrics, runs::RunMetrics, stores::StoreMetrics, upstreams::UpstreamMetrics,
+    requests::RequestMetrics, runs::RunMetrics, sign_ins::SignInMetrics, stores::StoreMetrics,
+    upstreams::UpstreamMetrics,
 };
 use super::{
     error::TelemetryError,
     otlp::{self, outcomes::ExportCounts},
+    sink::Sink,
 };
 use crate::{
     config::otlp::Otlp,
@@ -94,6 +97,7 @@ pub struct Metrics {
     pub(crate) readiness: ReadinessMetrics,
     pub(crate) requests: RequestMetrics,
     pub(crate) runs: RunMetrics,
+    pub(crate) sign_ins: SignInMetrics,
     pub(crate) stores: Arc<StoreMetrics>,
     pub(crate) upstreams: Arc<UpstreamMetrics>,
 }
@@ -151,6 +155,7 @@ impl Metrics {
             readiness: ReadinessMetrics::new(meter),
             requests: RequestMetrics::new(meter, keeps_exemplars),
             runs: RunMetrics::new(meter),
+            sign_ins: SignInMetrics::new(meter),
             stores: Arc::new(StoreMetrics::new(meter)),
             upstreams: Arc::new(UpstreamMetrics::new(meter)),
         }
@@ -215,6 +220,17 @@ impl Metrics {
     /// Counts a failed login. `locked`: it was rejected before the password was checked.
     pub fn login_failed(&self, locked: bool) {
         self.login_failures.add(1, &[KeyValue::new("locked", locked)]);
+    }
+
+    /// Reports the lines of the log that were dropped because its reader stalls.
+    pub(super) fn observe_log(&self, log: &Sink) {
+        let log = log.clone();
+        let _ = self
+            .meter
+            .u64_observable_counter("openapi.log.lines.dropped")
+            .with_description("Lines of the log for which there was no space.")
+            .with_callback(move |counter| counter.observe(log.dropped(), &[]))
+            .build();
     }
 
     /// Reports the used memory, the limit and the rejected reservations of each kind of work.

@@ -3,7 +3,10 @@
 use std::{
     io::{self, Write},
     mem,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -27,12 +30,15 @@ struct Shared {
     state: Mutex<State>,
     work: Condvar,
     written: Condvar,
+    /// All lines that were dropped.
+    dropped: AtomicU64,
 }
 
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "the states of the thread and the requests to it are independent")]
 struct State {
     buffer: Vec<u8>,
+    /// Lines that were dropped since the last batch.
     dropped: u64,
     /// The thread waits for work and must be woken.
     idle: bool,
@@ -53,7 +59,12 @@ impl Drop for Handle {
 impl Sink {
     /// Starts the thread that writes to `writer`.
     pub fn new(writer: Box<dyn Write + Send>) -> io::Result<Self> {
-        let shared = Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), written: Condvar::new() });
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            written: Condvar::new(),
+            dropped: AtomicU64::new(0),
+        });
         let writer_side = Arc::clone(&shared);
         thread::Builder::new().name("log".to_owned()).spawn(move || writer_side.write_batches(writer))?;
         Ok(Self(Arc::new(Handle(shared))))
@@ -73,6 +84,7 @@ impl Sink {
             }
             if state.buffer.len() + line.len() > MAX_BUFFERED {
                 state.dropped += 1;
+                shared.dropped.fetch_add(1, Ordering::Relaxed);
                 return;
             }
         }
@@ -80,6 +92,11 @@ impl Sink {
         if mem::take(&mut state.idle) {
             shared.work.notify_one();
         }
+    }
+
+    /// The number of lines that were dropped.
+    pub(super) fn dropped(&self) -> u64 {
+        self.0.0.dropped.load(Ordering::Relaxed)
     }
 
     /// Waits until the lines appended so far are written, at most `WAIT_TIMEOUT`.

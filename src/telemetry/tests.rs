@@ -229,8 +229,8 @@ fn servers_in_one_process_have_separate_metrics() {
     };
     assert!(expired(&first).ends_with(" 1"));
     assert!(expired(&second).ends_with(" 0"));
-    first.shutdown();
-    second.shutdown();
+    first.shutdown(Duration::from_secs(5));
+    second.shutdown(Duration::from_secs(5));
 }
 
 #[test]

@@ -84,6 +84,9 @@ async fn counters_exist_before_their_first_event() {
         ("openapi_streams_active", "kind=\"follower\""),
         ("openapi_upstream_calls_total", "peer=\"dify-enterprise\""),
         ("openapi_jobs_runs_total", "outcome=\"failure\""),
+        ("openapi_device_sign_ins_total", "step=\"redeemed\""),
+        ("openapi_device_polls_total", "outcome=\"access_denied\""),
+        ("openapi_log_lines_dropped_total", ""),
     ] {
         let line = metrics.lines().find(|line| line.starts_with(&format!("{name}{{")) && line.contains(label));
         assert!(line.is_some_and(|line| line.ends_with(" 0")), "{name} in\n{metrics}");

@@ -54,8 +54,41 @@ fn redis_is_read_from_its_url_or_from_the_parts_of_dify() {
         let rest: Vec<_> = rest.iter().copied().filter(|(name, _)| *name != missing).collect();
         assert!(parts(&rest).unwrap_err().0.iter().any(|problem| problem.variable == missing));
     }
+    let database = parts(&[("REDIS_USE_CLUSTERS", "1"), ("REDIS_CLUSTERS", "c:1"), ("REDIS_DB", "3")]).unwrap_err();
+    assert!(database.0.len() == 1 && database.0[0].sentence.starts_with("REDIS_DB is 3"), "{database}");
     // One problem, not a second about Redis missing.
     assert_eq!(parts(&[("REDIS_USE_CLUSTERS", "1")]).unwrap_err().0.len(), 1);
     let both = parts(&[("REDIS_USE_SENTINEL", "1"), ("REDIS_USE_CLUSTERS", "1")]).unwrap_err();
     assert!(both.0.iter().any(|problem| problem.variable == "REDIS_USE_SENTINEL"));
+}
+
+/// The parts of addresses that are IPv6 literals, and whole URLs with them.
+#[test]
+fn ipv6_literals_are_accepted_in_every_address() {
+    let redis = |pairs: &[(&str, &str)]| serve(pairs).unwrap().redis.unwrap().redacted();
+    assert_eq!(redis(&[("REDIS_URL", "redis://[::1]:6380/1")]), "redis://[::1]:6380/1");
+    for host in ["fd00::7", "[fd00::7]"] {
+        assert_eq!(redis(&[("REDIS_URL", ""), ("REDIS_HOST", host)]), "redis://[fd00::7]:6379/0");
+    }
+    let sentinels = [("REDIS_SENTINELS", "[fd00::1]:26379,[fd00::2]:26379"), ("REDIS_SENTINEL_SERVICE_NAME", "m")];
+    let sentinel = redis(&[&[("REDIS_URL", ""), ("REDIS_USE_SENTINEL", "true")], &sentinels[..]].concat());
+    assert_eq!(sentinel, "m behind redis://[fd00::1]:26379/0,redis://[fd00::2]:26379/0");
+    let cluster = [("REDIS_URL", ""), ("REDIS_USE_CLUSTERS", "true"), ("REDIS_CLUSTERS", "[fd00::1]:6379")];
+    assert_eq!(redis(&cluster), "cluster redis://[fd00::1]:6379/0");
+
+    for (name, value) in [
+        ("LISTEN", "[::]:5001"),
+        ("ADMIN_LISTEN", "[::1]:5002"),
+        ("DIFY_API_URL", "http://[fd00::1]:5001/"),
+        ("OPENAI_BASE_URL", "http://[fd00::1]:11434/v1"),
+        ("CONSOLE_WEB_URL", "https://[fd00::1]:8443"),
+        ("TRUSTED_PROXIES", "fd00::/8"),
+        ("DATABASE_URL", "postgres://u:p@[::1]:5433/dify"),
+        ("DATABASE_URL", "mysql://u:p@[::1]:3307/dify"),
+    ] {
+        let config = serve(&[(name, value)]).unwrap_or_else(|problems| panic!("{problems}"));
+        let described = config.describe();
+        let (_, shown) = described.iter().find(|(setting, _)| setting.name == name).unwrap();
+        assert_eq!(*shown, value.replace(":p@", ":***@"), "{name}");
+    }
 }

@@ -24,6 +24,7 @@ where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
     let peer = request.extensions().get::<PeerAddr>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
+    edge.forwarded_warning.check(peer, request.headers(), &edge.trusted_proxies);
     let address = edge.trusted_proxies.resolve(peer, request.headers());
     request.extensions_mut().insert(address);
     let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());

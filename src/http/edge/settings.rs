@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
+use super::forwarded_warning::ForwardedWarning;
 use crate::{
     http::{anonymous::AnonymousLimits, client_address::TrustedProxies},
     memory::MemoryLedger,
@@ -13,6 +14,7 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct EdgeSettings {
     pub trusted_proxies: TrustedProxies,
+    pub forwarded_warning: Arc<ForwardedWarning>,
     /// Rejects host names other than those of loopback, as in `dev`. Another site may resolve to loopback (DNS
     /// rebinding), but its requests name its own host.
     pub loopback_hosts_only: bool,

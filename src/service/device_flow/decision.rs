@@ -22,7 +22,7 @@ use crate::{
         subject::{Subject, SubjectType},
     },
     service::{session_mint::mint_session, uncancelled::run_uncancelled, user_code_attempt::UserCodeAttempt},
-    telemetry::{audit::AuditEvent, failure},
+    telemetry::{audit::AuditEvent, failure, metrics::sign_ins::SignInStep},
 };
 
 impl DeviceFlow {
@@ -152,9 +152,28 @@ impl DeviceFlow {
         } else {
             attempt.succeed().await?;
         }
-        let decision = record_denial(outcome, &account.email, Some(account.id))?;
+        let decision = self.record_denial(outcome, &account.email, Some(account.id))?;
         self.remember(&keys, account.id, &decision).await;
         Ok(())
+    }
+
+    /// Records a denied grant. Any other outcome is the error of the request.
+    pub(super) fn record_denial(
+        &self,
+        outcome: DenyOutcome,
+        subject_email: &str,
+        account_id: Option<AccountId>,
+    ) -> Result<Decision> {
+        match outcome {
+            DenyOutcome::Denied(request) => {
+                self.context.metrics.sign_ins.reached(SignInStep::Denied);
+                AuditEvent::DeviceFlowDenied { subject_email, account_id, request: &request }.record();
+                Ok(Decision::about(&request, DecisionOutcome::Denied))
+            }
+            DenyOutcome::InProgress => Err(in_progress()),
+            DenyOutcome::Resolved => Err(already_resolved()),
+            DenyOutcome::Unknown => Err(unknown_user_code()),
+        }
     }
 
     pub(super) fn new_claim(&self) -> Result<ClaimId> {
@@ -173,21 +192,4 @@ pub(super) fn already_resolved() -> Error {
 pub(super) fn in_progress() -> Error {
     Error::new(Code::ApproveInProgress, "This code is being approved right now.")
         .with_hint("Wait a few seconds and try again.")
-}
-
-/// Audits a denied grant. Any other outcome is the error of the request.
-pub(super) fn record_denial(
-    outcome: DenyOutcome,
-    subject_email: &str,
-    account_id: Option<AccountId>,
-) -> Result<Decision> {
-    match outcome {
-        DenyOutcome::Denied(request) => {
-            AuditEvent::DeviceFlowDenied { subject_email, account_id, request: &request }.record();
-            Ok(Decision::about(&request, DecisionOutcome::Denied))
-        }
-        DenyOutcome::InProgress => Err(in_progress()),
-        DenyOutcome::Resolved => Err(already_resolved()),
-        DenyOutcome::Unknown => Err(unknown_user_code()),
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     DeviceFlow,
-    decision::{already_resolved, in_progress, record_denial, unknown_user_code},
+    decision::{already_resolved, in_progress, unknown_user_code},
 };
 use crate::{
     domain::{
@@ -55,6 +55,6 @@ impl DeviceFlow {
     /// Denies the pending grant for an external identity.
     pub(crate) async fn deny_external(&self, subject: &Subject, code: &UserCode) -> Result<Decision> {
         let outcome = self.grants.deny(&self.keys.user_code_keys(code)).await?;
-        record_denial(outcome, subject.email(), None)
+        self.record_denial(outcome, subject.email(), None)
     }
 }

@@ -16,7 +16,11 @@ use crate::{
         secret::{TokenHash, UserCodeKey},
         subject::Subject,
     },
-    telemetry::{audit::AuditEvent, carry::carry, metrics::RevokeReason},
+    telemetry::{
+        audit::AuditEvent,
+        carry::carry,
+        metrics::{RevokeReason, sign_ins::SignInStep},
+    },
 };
 
 /// Pause between two attempts to settle, and their number.
@@ -45,6 +49,7 @@ impl MintedGrant {
 
 impl DeviceFlow {
     pub(super) async fn record_approval(&self, minted: &MintedGrant) {
+        self.context.metrics.sign_ins.reached(SignInStep::Approved);
         self.context.metrics.minted(minted.subject.subject_type());
         self.context.metrics.revoked(RevokeReason::Rotated, u64::from(minted.rotated));
         AuditEvent::DeviceFlowApproved {

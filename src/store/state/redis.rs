@@ -123,6 +123,10 @@ impl StateHealth for RedisState {
     async fn ping(&self) -> Result<()> {
         self.observed("EXISTS", self.connections.ping()).await
     }
+
+    fn connections(&self) -> Option<[u32; 2]> {
+        Some(self.connections.open())
+    }
 }
 
 /// The name of a command in spans and metrics.

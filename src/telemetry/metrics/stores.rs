@@ -29,27 +29,43 @@ impl StoreMetrics {
         Self { meter: meter.clone(), durations }
     }
 
-    /// Reports the connections of the SQL pool. `read` returns the open ones, and of these the idle ones.
-    pub(crate) fn observe_sql_pool(&self, limit: u32, read: impl Fn() -> [u32; 2] + Send + Sync + 'static) {
-        let pool = KeyValue::new("db.client.connection.pool.name", "sql");
-        let state = |state: &'static str| [pool.clone(), KeyValue::new("db.client.connection.state", state)];
-        let (idle_label, used_label) = (state("idle"), state("used"));
+    /// Reports the connections to the database, and to Redis if there is one. `read_sql` returns the open connections, and
+    /// of these the idle ones; `read_redis` the open ones, which are always in use because commands share them.
+    pub(crate) fn observe_pools(
+        &self,
+        maxima: [Option<u32>; 2],
+        read_sql: impl Fn() -> [u32; 2] + Send + Sync + 'static,
+        read_redis: impl Fn() -> Option<u32> + Send + Sync + 'static,
+    ) {
+        let label = |pool: &'static str| KeyValue::new("db.client.connection.pool.name", pool);
+        let state = |pool, state: &'static str| [label(pool), KeyValue::new("db.client.connection.state", state)];
+        let [idle, used, of_redis] = [state("sql", "idle"), state("sql", "used"), state("redis", "used")];
         // The provider owns the callbacks; the instruments are not needed.
         let _ = self
             .meter
             .i64_observable_up_down_counter("db.client.connection.count")
             .with_description("Connections of the pool.")
             .with_callback(move |count| {
-                let [open, idle] = read();
-                count.observe(idle.into(), &idle_label);
-                count.observe(open.saturating_sub(idle).into(), &used_label);
+                let [open, unused] = read_sql();
+                count.observe(unused.into(), &idle);
+                count.observe(open.saturating_sub(unused).into(), &used);
+                if let Some(open) = read_redis() {
+                    count.observe(open.into(), &of_redis);
+                }
             })
             .build();
+        let pools = ["sql", "redis"].map(label);
         let _ = self
             .meter
             .i64_observable_up_down_counter("db.client.connection.max")
             .with_description("Maximum of connections of the pool.")
-            .with_callback(move |max| max.observe(limit.into(), std::slice::from_ref(&pool)))
+            .with_callback(move |max| {
+                for (limit, pool) in maxima.into_iter().zip(&pools) {
+                    if let Some(limit) = limit {
+                        max.observe(limit.into(), std::slice::from_ref(pool));
+                    }
+                }
+            })
             .build();
     }
 }

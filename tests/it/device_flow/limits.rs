@@ -25,6 +25,7 @@ on_every_database!(
     device_codes_are_limited_to_sixty_per_hour_and_address,
     ipv6_addresses_share_a_limit_per_64_bit_network,
     polls_with_unknown_codes_are_limited_and_known_codes_are_not,
+    polls_of_many_devices_behind_one_address_are_not_counted,
     lookup_is_limited_by_address,
     ten_wrong_codes_limit_every_route_that_takes_a_code,
     correct_code_neither_counts_nor_resets_the_count,
@@ -83,6 +84,42 @@ async fn polls_with_unknown_codes_are_limited_and_known_codes_are_not(stores: St
     assert_eq!(device.poll_error().await, "authorization_pending");
     server.advance(60);
     assert_eq!(Device::poll_with(&server, &unknown).await.json()["error"], "expired_token");
+}
+
+/// Behind one NAT, polls of known codes neither count against the address nor stop when its limit is reached.
+async fn polls_of_many_devices_behind_one_address_are_not_counted(stores: Stores) {
+    let limits = ("OPENAPI_RATE_LIMITS", "device_code=0,device_token=5/1m");
+    let server = TestServer::start_with(stores, &[limits]).await;
+    let mut devices = Vec::new();
+    for number in 0..40 {
+        devices.push(Device::start(&server, &format!("laptop {number}")).await);
+    }
+    for _ in 0..2 {
+        for device in &devices {
+            assert_eq!(device.poll_error().await, "authorization_pending");
+        }
+        server.advance(6);
+    }
+    let unknown = json!({"client_id": "difyctl", "device_code": "dc_0123456789abcdefghijklmnopqrstuv"});
+    for _ in 0..5 {
+        assert_eq!(Device::poll_with(&server, &unknown).await.json()["error"], "expired_token");
+    }
+    assert_eq!(Device::poll_with(&server, &unknown).await.json()["error"], "slow_down");
+    for device in &devices {
+        assert_eq!(device.poll_error().await, "authorization_pending");
+    }
+    let metrics = reqwest::get(server.admin("/metrics")).await.unwrap().text().await.unwrap();
+    for (series, expected) in [
+        ("openapi_device_sign_ins_total{", "step=\"issued\"", 40),
+        ("openapi_device_sign_ins_total{", "step=\"expired\"", 5),
+        ("openapi_device_polls_total{", "outcome=\"authorization_pending\"", 120),
+        ("openapi_device_polls_total{", "outcome=\"slow_down\"", 1),
+    ]
+    .map(|(name, label, count)| ([name, label], count))
+    {
+        let line = metrics.lines().find(|line| series.iter().all(|part| line.contains(part)));
+        assert!(line.is_some_and(|line| line.ends_with(&format!(" {expected}"))), "{series:?}: {line:?}");
+    }
 }
 
 async fn lookup_is_limited_by_address(stores: Stores) {

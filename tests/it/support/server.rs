@@ -231,7 +231,9 @@ impl TestServer {
 
     /// Stops the server, and keeps its stores and its address for `resume`.
     pub async fn halt(&mut self) {
-        self.running.take().unwrap().stop().await;
+        let running = self.running.take().unwrap();
+        let deadlines = running.shutdown_deadlines();
+        running.stop(deadlines).await;
     }
 
     /// Starts a server that was halted, on the same stores, address and clock.

@@ -3,11 +3,12 @@
 use std::{
     fs::File,
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use super::{
     TestServer,
-    process::{Process, wait_for_exit},
+    process::{Process, terminate, wait_for_exit, wait_for_exit_within},
     server::free_port,
 };
 
@@ -22,6 +23,11 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts the process and waits until it is ready.
     pub async fn start(server: &TestServer) -> Self {
+        Self::start_with(server, &[]).await
+    }
+
+    /// The same with other variables.
+    pub async fn start_with(server: &TestServer, variables: &[(&str, &str)]) -> Self {
         let inner = format!("127.0.0.1:{}", free_port());
         let output = tempfile::NamedTempFile::new().unwrap();
         let stream = || -> Stdio { File::options().append(true).open(output.path()).unwrap().into() };
@@ -31,6 +37,7 @@ impl ServerProcess {
             .envs(server.variables())
             .env("INNER_LISTEN", &inner)
             .env("LOG_LEVEL", "DEBUG")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(stream())
             .stderr(stream())
@@ -59,6 +66,15 @@ impl ServerProcess {
         self.process.0.kill().unwrap();
         assert!(wait_for_exit(&mut self.process.0).is_some(), "SIGKILL ends the process");
         self.output()
+    }
+
+    /// Sends SIGTERM and waits for the end. Returns whether it succeeded, the time that it took, and what the process has
+    /// written.
+    pub fn terminate(mut self, timeout: Duration) -> (bool, Duration, String) {
+        let began = Instant::now();
+        terminate(&self.process.0);
+        let status = wait_for_exit_within(&mut self.process.0, timeout);
+        (status.is_some_and(|status| status.success()), began.elapsed(), self.output())
     }
 
     /// What the process has written.

@@ -64,6 +64,14 @@ impl RedisConnections {
         Self { pool: Arc::new(pool), probe_key, slots: Default::default(), next_slot: AtomicUsize::new(0) }
     }
 
+    /// The number of open connections, and their maximum.
+    pub(super) fn open(&self) -> [u32; 2] {
+        let is_up = |slot: &&ConnectionSlot| {
+            slot.status.get().is_some_and(|status| matches!(*status.borrow(), ConnectionStatus::Up(_)))
+        };
+        [self.slots.iter().filter(is_up).count(), MAX_CONNECTIONS].map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
     pub(super) fn is_cluster(&self) -> bool {
         matches!(*self.pool, ConnectionPool::Cluster(_))
     }
