@@ -27,7 +27,7 @@ use super::{
     dependencies::Dependencies,
     shutdown_deadlines::ShutdownDeadlines,
     stores::{connect_sql, connect_state},
-    tls_reload::{self, ReloadableTls},
+    tls_reload::{self, CHECK_INTERVAL, ReloadableTls},
 };
 use crate::{
     config::{Config, mode::Mode, tls::TlsFiles},
@@ -127,7 +127,12 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     serve(public, app.service(ListenerKind::Public)?, config.listeners.tls.as_ref())?;
     let reload = Arc::new(Notify::new());
     if !tls_listeners.is_empty() {
-        tracker.spawn(tls_reload::watch_files(tls_listeners, Arc::clone(&reload), soft_shutdown.clone()));
+        tracker.spawn(tls_reload::watch_files(
+            tls_listeners,
+            Arc::clone(&reload),
+            CHECK_INTERVAL,
+            soft_shutdown.clone(),
+        ));
     }
     app.jobs().start(&tracker, &soft_shutdown);
     tracker.spawn(readiness.clone().watch(soft_shutdown.clone()));

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How often the files are compared. Renewals happen days before a certificate expires.
-const CHECK_INTERVAL: Duration = Duration::from_secs(30);
+pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The TLS configuration of one listener.
 #[derive(Debug)]
@@ -64,16 +64,49 @@ impl ReloadableTls {
 pub(super) async fn watch_files(
     listeners: Vec<Arc<ReloadableTls>>,
     request: Arc<tokio::sync::Notify>,
+    interval: Duration,
     shutdown: CancellationToken,
 ) {
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = request.notified() => {}
-            () = tokio::time::sleep(CHECK_INTERVAL) => {}
+            () = tokio::time::sleep(interval) => {}
         }
         let listeners = listeners.clone();
         // Reads files. A panic ends the check, not the watch.
         let _ = tokio::task::spawn_blocking(move || listeners.iter().for_each(|listener| listener.reload())).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn renew(directory: &Path) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(directory.join("cert.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(directory.join("key.pem"), key.serialize_pem()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn changed_files_are_loaded_without_a_signal() {
+        let directory = tempfile::tempdir().unwrap();
+        renew(directory.path());
+        let [cert, key] = ["cert.pem", "key.pem"].map(|name| directory.path().join(name));
+        let files = TlsFiles { cert, key, client_ca: None };
+        let listener = Arc::new(ReloadableTls::load(&files).unwrap());
+        let (mut current, shutdown) = (listener.subscribe(), CancellationToken::new());
+        let first = Arc::clone(&current.borrow_and_update());
+        let interval = Duration::from_millis(20);
+        let watch = tokio::spawn(watch_files(vec![listener], Arc::default(), interval, shutdown.clone()));
+        renew(directory.path());
+        tokio::time::timeout(Duration::from_secs(20), current.changed()).await.unwrap().unwrap();
+        assert!(!Arc::ptr_eq(&first, &current.borrow()));
+        shutdown.cancel();
+        watch.await.unwrap();
     }
 }

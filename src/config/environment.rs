@@ -109,7 +109,8 @@ impl Config {
             _ => DevValues::default(),
         };
         let config = Self::read(&mut reader, dev_values, data_dir.unwrap_or_default(), database, redis, listeners);
-        if config.listeners.inner.is_some() && config.secrets.inner_api_key.is_none() {
+        let has_inner = config.listeners.inner.is_some() && !reader.has_problem_with("INNER_");
+        if has_inner && config.secrets.inner_api_key.is_none() {
             reader.problem(
                 &settings::INNER_LISTEN,
                 "is set without INNER_API_KEY, so every call of it would be refused; set INNER_API_KEY, or remove it",

@@ -18,9 +18,12 @@ pub(crate) fn misspelled(names: impl IntoIterator<Item = String>, exports_teleme
     let mut names: Vec<_> = names.into_iter().collect();
     names.sort_unstable();
     let is_set: Vec<_> = names.iter().map(String::as_str).collect();
-    let problem = |name: &String| match name.starts_with("OTEL_") {
-        true => problem_of_otel(name, &is_set, exports_telemetry),
-        false => nearest(name, SETTINGS.iter().map(|setting| setting.name), &is_set).map(|known| similar(name, known)),
+    let problem = |name: &String| {
+        if name.starts_with("OTEL_") {
+            return problem_of_otel(name, &is_set, exports_telemetry);
+        }
+        let known = SETTINGS.iter().map(|setting| setting.name);
+        nearest(name, known, &is_set).map(|known| similar(name, known))
     };
     Problems(names.iter().filter(|name| !is_setting(name)).filter_map(problem).collect())
 }

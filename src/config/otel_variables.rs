@@ -35,11 +35,15 @@ const SDK_VARIABLES: [(&str, ValueKind); 16] = [
 ];
 
 /// Variables that this server does not follow, and what to do instead.
-const REFUSED: [(&str, &str); 16] = [
+const REFUSED: [(&str, &str); 20] = [
     ("OTEL_EXPORTER_OTLP_INSECURE", "begin the endpoint with http:// or https:// instead"),
     ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "begin the endpoint with http:// or https:// instead"),
     ("OTEL_EXPORTER_OTLP_METRICS_INSECURE", "begin the endpoint with http:// or https:// instead"),
     ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "collect the log from standard output instead"),
+    ("OTEL_BLRP_SCHEDULE_DELAY", "logs are not exported"),
+    ("OTEL_BLRP_EXPORT_TIMEOUT", "logs are not exported"),
+    ("OTEL_BLRP_MAX_QUEUE_SIZE", "logs are not exported"),
+    ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "logs are not exported"),
     ("OTEL_BSP_EXPORT_TIMEOUT", "set OTEL_EXPORTER_OTLP_TRACES_TIMEOUT instead"),
     ("OTEL_BSP_MAX_CONCURRENT_EXPORTS", "batches are exported one after the other"),
     ("OTEL_ATTRIBUTE_COUNT_LIMIT", "set OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT instead"),

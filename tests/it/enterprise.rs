@@ -5,3 +5,4 @@ mod failures;
 mod inner_routes;
 mod permitted_apps;
 mod permitted_runs;
+mod traces;

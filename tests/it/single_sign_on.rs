@@ -8,6 +8,7 @@ mod community;
 mod hosts;
 mod outcome;
 mod start;
+mod traces;
 
 use std::ops::Deref;
 

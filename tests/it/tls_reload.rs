@@ -70,13 +70,16 @@ async fn assert_logged(log: &Path, texts: &[&str]) {
 async fn hang_up_signal_loads_renewed_certificates_and_keeps_the_last_usable_ones() {
     let dir = tempfile::tempdir().unwrap();
     let first = renew(dir.path());
-    let port = free_port();
+    let (port, grpc_port) = (free_port(), free_port());
     let environment = [
         ("CONSOLE_WEB_URL", format!("https://localhost:{port}")),
         ("SECRET_KEY", "Zk3vYw8sQ1rT6uB9xN2mC5pL8dF4hJ7g".to_owned()),
         ("DATA_DIR", dir.path().join("data").display().to_string()),
         ("LISTEN", format!("127.0.0.1:{port}")),
         ("ADMIN_LISTEN", "off".to_owned()),
+        ("GRPC_LISTEN", format!("127.0.0.1:{grpc_port}")),
+        ("GRPC_TLS_CERT_FILE", dir.path().join("cert.pem").display().to_string()),
+        ("GRPC_TLS_KEY_FILE", dir.path().join("key.pem").display().to_string()),
         ("TLS_CERT_FILE", dir.path().join("cert.pem").display().to_string()),
         ("TLS_KEY_FILE", dir.path().join("key.pem").display().to_string()),
     ];
@@ -92,8 +95,10 @@ async fn hang_up_signal_loads_renewed_certificates_and_keeps_the_last_usable_one
 
     let second = renew(dir.path());
     signal("HUP", &[server.0.id()]);
-    wait_until_shown(port, &second).await;
-    assert!(!shows(port, &first).await);
+    for port in [port, grpc_port] {
+        wait_until_shown(port, &second).await;
+        assert!(!shows(port, &first).await);
+    }
     // The reason reaches the server from clients that report it.
     let url = format!("https://localhost:{port}/");
     let refused = Command::new("curl").args(["--silent", "--noproxy", "*", &url]).output().unwrap();
@@ -109,4 +114,5 @@ async fn hang_up_signal_loads_renewed_certificates_and_keeps_the_last_usable_one
     let third = renew(dir.path());
     signal("HUP", &[server.0.id()]);
     wait_until_shown(port, &third).await;
+    wait_until_shown(grpc_port, &third).await;
 }

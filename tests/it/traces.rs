@@ -123,6 +123,25 @@ async fn store_calls_are_measured() {
     assert!((1..1000).contains(&max), "{max}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_calls_and_connections_are_measured() {
+    let Some(stores) = Stores::servers().await else { return };
+    let server = TestServer::start(stores).await;
+    let bearer = crate::support::Bearer::sign_in(&server, crate::support::server::OWNER, "laptop").await;
+    for _ in 0..8 {
+        assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
+    }
+    let metrics = reqwest::get(server.admin("/metrics")).await.unwrap().text().await.unwrap();
+    let value = |name: &str, label: &str| -> u32 {
+        let line = metrics.lines().find(|line| line.starts_with(name) && line.contains(label));
+        line.unwrap_or_else(|| panic!("{name} {label} in {metrics}")).rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    assert!(value("db_client_operation_duration_seconds_count", "db_system_name=\"redis\"") > 0);
+    let pool = "db_client_connection_pool_name=\"redis\"";
+    assert!((1..=4).contains(&value("db_client_connection_count", pool)));
+    assert_eq!(value("db_client_connection_max", pool), 4);
+}
+
 const FAILED_EXPORTS: &str = "openapi_otlp_exports_total{outcome=\"failure\",signal=\"traces\"";
 const DROPPED_AT_EXPORT: &str = "openapi_otlp_spans_dropped_total{reason=\"export_failed\"";
 const DROPPED_AT_QUEUE: &str = "openapi_otlp_spans_dropped_total{reason=\"queue_full\"";
@@ -168,6 +187,28 @@ async fn collector_with_a_private_authority_gets_the_client_certificate() {
     .await;
     server.send().await;
     collector.wait_for("of the request", named("GET /openapi/v1/_version")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn common_authorities_apply_to_the_collector_as_a_file_and_as_a_directory() {
+    let authority = Authority::new();
+    let directory = tempfile::tempdir().unwrap();
+    // The name that `openssl rehash` gives, whose digits are not compared.
+    std::fs::copy(authority.file(), directory.path().join("0a1b2c3d.0")).unwrap();
+    let [certificate, key] = authority.issue_files("client");
+    let (collector, endpoint) = Collector::start_with_tls(&authority).await;
+    for (name, path) in [("SSL_CERT_FILE", authority.file()), ("SSL_CERT_DIR", directory.path().to_owned())] {
+        let server = ExportingServer::start_with(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint),
+            ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", authority::text(&certificate)),
+            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", authority::text(&key)),
+            ("OTEL_SERVICE_NAME", name),
+            (name, authority::text(&path)),
+        ])
+        .await;
+        server.send().await;
+        collector.wait_for_service(name).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

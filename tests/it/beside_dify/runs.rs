@@ -6,12 +6,15 @@ use serde_json::{Value, json};
 use tonic_types::StatusExt as _;
 
 use crate::support::{
-    Answer, Bearer, Dify, database,
+    Answer, Bearer, Dify,
+    collector::{Collector, exporting_to, traceparent},
+    database,
     dify::{ALICE, ALICE_ID},
     fake_dify::{FakeDify, TASK_ID, UnacceptingListener, error_response, events, frame, open_events},
     grpc::reason,
     logs::Logs,
     runs::{blocking, open_stream, over_grpc, read_first_event, request, send_over_socket},
+    server_process::ServerProcess,
 };
 
 /// "Plain Chat" in "Acme Inc.", without a form.
@@ -230,4 +233,29 @@ async fn upstream_connect_timeout_returns_504() {
         "{:?}",
         since.elapsed()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forwarded_run_is_a_client_span_whose_context_dify_gets_also_without_an_export() {
+    let upstream =
+        FakeDify::start(
+            |call| async move { events(upstream_events(&call.path).iter().map(frame).collect::<Vec<_>>()) },
+        );
+    let upstream = upstream.await;
+    let Some(mut dify) = start_forwarding_to(&upstream.url).await else { return };
+    let bearer = dify.issue_token(ALICE_ID, ALICE, "laptop").await;
+    let run = async || {
+        let answer = blocking(&bearer, CHAT, request_body(CHAT, "blocking")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        (answer.header("x-request-id").to_owned(), upstream.runs().pop().unwrap().traceparent)
+    };
+    let (id, context) = run().await;
+    assert!(context.starts_with(&format!("00-{id}-")), "{context} {id}");
+
+    dify.0.halt().await;
+    let (collector, endpoint) = Collector::start().await;
+    let _process = ServerProcess::start_with(&dify, &exporting_to(&endpoint)).await;
+    let (_, context) = run().await;
+    let request = collector.wait_for("of the run", |span| span.name.ends_with("/run")).await;
+    assert_eq!(context, traceparent(&collector.wait_for_call(&request, "dify").await));
 }

@@ -4,13 +4,19 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Json, Router, http::HeaderMap, response::IntoResponse, routing::post};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use opentelemetry_proto::tonic::{
+    common::v1::any_value::Value as SpanValue,
+    trace::v1::{Span, span::SpanKind},
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::{
     Bearer, Stores, TestServer, apps,
+    collector::{Collector, attributes, exporting_to, text, traceparent},
     runs::{blocking, prompt_app, streamed},
     server::OWNER,
+    server_process::ServerProcess,
     uploads::{PNG, upload},
 };
 
@@ -150,5 +156,56 @@ async fn images_reach_models_that_see_as_data_urls() {
         let text = "What is a.png?";
         let expected = if vision { json!([image("high"), {"type": "text", "text": text}]) } else { json!(text) };
         assert_eq!(last_content(&requests), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_a_run_are_client_spans_and_the_model_gets_their_trace_context() {
+    let (url, requests) = endpoint().await;
+    let Some(stores) = Stores::servers().await else { return };
+    let environment =
+        [("OPENAI_BASE_URL", url.as_str()), ("OPENAI_API_KEY", KEY), ("OPENAI_MODELS", "openai:m=llama3")];
+    let mut server = TestServer::start_with(stores, &environment).await;
+    let app = with_model(&server, "openai", "m").await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    let run = async || {
+        let answer = blocking(&bearer, &app, body()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let (headers, _) = requests.lock().unwrap().pop().unwrap();
+        (answer.header("x-request-id").to_owned(), headers["traceparent"].to_str().unwrap().to_owned())
+    };
+    // Without an export the trace has the id of the request.
+    let (id, sent) = run().await;
+    assert!(sent.starts_with(&format!("00-{id}-")) && sent.ends_with("-01"), "{sent} {id}");
+
+    server.halt().await;
+    let (collector, collector_url) = Collector::start().await;
+    let _process = ServerProcess::start_with(&server, &exporting_to(&collector_url)).await;
+    let (_, sent) = run().await;
+    let request = collector.wait_for("of the run", |span| span.name.ends_with("/run")).await;
+    let call = collector.wait_for_call(&request, "model").await;
+    assert_eq!(sent, traceparent(&call));
+    let found = attributes(&call.attributes);
+    assert_eq!((call.name.as_str(), &found["http.request.method"]), ("POST", &text("POST")));
+    assert_eq!(found["http.response.status_code"], SpanValue::IntValue(200));
+    assert_eq!(found["server.address"], text("127.0.0.1"));
+    assert!(matches!(found["server.port"], SpanValue::IntValue(_)), "{found:?}");
+    for (system, operation) in [("postgresql", "SELECT"), ("redis", "EVALSHA")] {
+        let is_call = |span: &Span| {
+            span.trace_id == request.trace_id
+                && attributes(&span.attributes).get("db.system.name") == Some(&text(system))
+        };
+        let call = collector.wait_for(system, is_call).await;
+        assert_eq!(call.kind, SpanKind::Client as i32);
+        assert_eq!(call.parent_span_id, request.span_id, "{call:?}");
+        let of_system = |span: &&Span| is_call(span) && span.name == operation;
+        assert!(collector.spans().iter().any(|span| of_system(&span)), "{system} {operation}");
+    }
+    // Every span of the trace has a parent that was exported, too.
+    let spans = collector.spans();
+    let of_trace: Vec<_> = spans.iter().filter(|span| span.trace_id == request.trace_id).collect();
+    for span in &of_trace {
+        let is_root = span.span_id == request.span_id;
+        assert!(is_root || of_trace.iter().any(|parent| parent.span_id == span.parent_span_id), "{span:?}");
     }
 }

@@ -3,12 +3,19 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::{
-        ExportTraceServiceRequest, ExportTraceServiceResponse,
-        trace_service_server::{TraceService, TraceServiceServer},
+    collector::{
+        metrics::v1::{
+            ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+            metrics_service_server::{MetricsService, MetricsServiceServer},
+        },
+        trace::v1::{
+            ExportTraceServiceRequest, ExportTraceServiceResponse,
+            trace_service_server::{TraceService, TraceServiceServer},
+        },
     },
     common::v1::{AnyValue, KeyValue, any_value::Value},
-    trace::v1::Span,
+    metrics::v1::Metric,
+    trace::v1::{Span, span::SpanKind},
 };
 use parking_lot::Mutex;
 use prost::Message as _;
@@ -19,7 +26,7 @@ use tonic::{
 
 use super::authority::Authority;
 
-/// Received spans, and the attributes of the last resource.
+/// Received spans and the last value of each metric, and the attributes of the last resources.
 #[derive(Clone, Default)]
 pub struct Collector(Arc<Mutex<Received>>);
 
@@ -27,6 +34,19 @@ pub struct Collector(Arc<Mutex<Received>>);
 struct Received {
     spans: Vec<Span>,
     resource: BTreeMap<String, Value>,
+    metrics: BTreeMap<String, Metric>,
+    resource_of_metrics: BTreeMap<String, Value>,
+}
+
+#[tonic::async_trait]
+impl MetricsService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        self.keep_metrics(request.into_inner());
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
+    }
 }
 
 #[tonic::async_trait]
@@ -46,9 +66,11 @@ impl Collector {
         let collector = Self::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let service = TraceServiceServer::new(collector.clone());
+        let server = tonic::transport::Server::builder()
+            .add_service(TraceServiceServer::new(collector.clone()))
+            .add_service(MetricsServiceServer::new(collector.clone()));
         let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
-        tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
+        tokio::spawn(server.serve_with_incoming(incoming));
         (collector, endpoint)
     }
 
@@ -78,7 +100,14 @@ impl Collector {
             receiver.keep(ExportTraceServiceRequest::decode(body).unwrap());
             ExportTraceServiceResponse::default().encode_to_vec()
         };
-        let router = axum::Router::new().route("/otlp/v1/traces", axum::routing::post(receive));
+        let receiver = collector.clone();
+        let receive_metrics = move |body: axum::body::Bytes| async move {
+            receiver.keep_metrics(ExportMetricsServiceRequest::decode(body).unwrap());
+            ExportMetricsServiceResponse::default().encode_to_vec()
+        };
+        let router = axum::Router::new()
+            .route("/otlp/v1/traces", axum::routing::post(receive))
+            .route("/otlp/v1/metrics", axum::routing::post(receive_metrics));
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
         collector
@@ -92,6 +121,42 @@ impl Collector {
         }
     }
 
+    fn keep_metrics(&self, request: ExportMetricsServiceRequest) {
+        let mut received = self.0.lock();
+        for metrics in request.resource_metrics {
+            received.resource_of_metrics = attributes(&metrics.resource.unwrap_or_default().attributes);
+            let metrics = metrics.scope_metrics.into_iter().flat_map(|scope| scope.metrics);
+            received.metrics.extend(metrics.map(|metric| (metric.name.clone(), metric)));
+        }
+    }
+
+    /// The metrics by their names, and the attributes of their resource, once one of them has this name.
+    pub async fn metrics_with(&self, name: &str) -> (BTreeMap<String, Metric>, BTreeMap<String, Value>) {
+        for _ in 0..400 {
+            let (metrics, resource) = {
+                let received = self.0.lock();
+                (received.metrics.clone(), received.resource_of_metrics.clone())
+            };
+            if metrics.contains_key(name) {
+                return (metrics, resource);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("no metric {name} in {:?}", self.0.lock().metrics.keys());
+    }
+
+    /// Waits for the client span of a call to this peer within a request, and checks that it is a part of the request.
+    pub async fn wait_for_call(&self, request: &Span, peer: &str) -> Span {
+        let is_call = |span: &Span| {
+            span.trace_id == request.trace_id
+                && attributes(&span.attributes).get("service.peer.name") == Some(&text(peer))
+        };
+        let call = self.wait_for(&format!("of the call of {peer}"), is_call).await;
+        assert_eq!(call.kind, SpanKind::Client as i32);
+        assert_eq!(call.parent_span_id, request.span_id, "{call:?}");
+        call
+    }
+
     /// Waits for a span for which the predicate is true.
     pub async fn wait_for(&self, what: &str, wanted: impl Fn(&Span) -> bool) -> Span {
         for _ in 0..400 {
@@ -102,6 +167,18 @@ impl Collector {
         }
         let names: Vec<_> = self.spans().into_iter().map(|span| span.name).collect();
         panic!("no span {what} in {names:?}");
+    }
+
+    /// Waits for the resource of a service.
+    pub async fn wait_for_service(&self, name: &str) -> BTreeMap<String, Value> {
+        for _ in 0..400 {
+            let resource = self.resource();
+            if resource.get("service.name") == Some(&text(name)) {
+                return resource;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("nothing of the service {name}");
     }
 
     pub fn spans(&self) -> Vec<Span> {
@@ -121,6 +198,22 @@ pub fn attributes(list: &[KeyValue]) -> BTreeMap<String, Value> {
 
 pub fn text(value: &str) -> Value {
     Value::StringValue(value.to_owned())
+}
+
+/// The header with which a call passes its span on.
+pub fn traceparent(span: &Span) -> String {
+    format!("00-{}-{}-01", hex(&span.trace_id), hex(&span.span_id))
+}
+
+/// The variables of a process that exports everything to the collector at once.
+pub fn exporting_to(endpoint: &str) -> [(&'static str, &str); 5] {
+    [
+        ("ENABLE_OTEL", "true"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+        ("OTEL_SAMPLING_RATE", "1"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "200"),
+    ]
 }
 
 /// The id of a trace or a span as text.

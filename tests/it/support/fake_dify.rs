@@ -35,6 +35,8 @@ pub struct Call {
     pub path: String,
     /// The bearer token.
     pub key: String,
+    /// The trace context.
+    pub traceparent: String,
     /// The text of a body that is not JSON; null for one that broke off.
     pub body: Value,
 }
@@ -194,6 +196,7 @@ async fn read(request: Request) -> Call {
     Call {
         path: parts.uri.to_string(),
         key: header("authorization").trim_start_matches("Bearer ").to_owned(),
+        traceparent: header("traceparent"),
         body: bytes.map_or(Value::Null, |bytes| {
             serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into())
         }),

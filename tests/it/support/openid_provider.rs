@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::State,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
@@ -27,6 +27,8 @@ struct Provider {
     /// The claims of each code, and its challenge.
     codes: BTreeMap<String, (Value, String)>,
     is_down: bool,
+    /// The trace context of the last exchange of a code.
+    traceparent: String,
 }
 
 /// A provider on a free port.
@@ -45,7 +47,14 @@ impl OpenIdProvider {
         let key = EncodingKey::from_ec_der(&pair.serialize_der());
         let mut public_key = serde_json::to_value(Jwk::from_encoding_key(&key, Algorithm::ES256).unwrap()).unwrap();
         public_key["kid"] = json!("k1");
-        let provider = Provider { issuer: issuer.clone(), key, public_key, codes: BTreeMap::new(), is_down: false };
+        let provider = Provider {
+            issuer: issuer.clone(),
+            key,
+            public_key,
+            codes: BTreeMap::new(),
+            is_down: false,
+            traceparent: String::new(),
+        };
         let provider = Arc::new(Mutex::new(provider));
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(metadata))
@@ -87,6 +96,11 @@ impl OpenIdProvider {
         code
     }
 
+    /// The trace context of the last exchange of a code.
+    pub fn traceparent(&self) -> String {
+        self.provider.lock().traceparent.clone()
+    }
+
     /// Answers everything with 500 from now on, or no longer.
     pub fn set_down(&self, is_down: bool) {
         self.provider.lock().is_down = is_down;
@@ -114,9 +128,10 @@ async fn metadata(State(provider): State<Arc<Mutex<Provider>>>) -> Response {
 }
 
 /// Answers a code once, if the verifier matches its challenge.
-async fn token(State(provider): State<Arc<Mutex<Provider>>>, body: Bytes) -> Response {
+async fn token(State(provider): State<Arc<Mutex<Provider>>>, headers: HeaderMap, body: Bytes) -> Response {
     let form: BTreeMap<String, String> = form_urlencoded::parse(&body).into_owned().collect();
     let mut provider = provider.lock();
+    headers["traceparent"].to_str().unwrap().clone_into(&mut provider.traceparent);
     if provider.is_down {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }

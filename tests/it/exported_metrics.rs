@@ -1,0 +1,76 @@
+//! Metrics over OTLP are those of `/metrics`, with their types, units and resource.
+
+use std::collections::BTreeMap;
+
+use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, metric::Data};
+
+use crate::support::{
+    collector::{Collector, text},
+    exporting_server::ExportingServer,
+    server::free_port,
+};
+
+const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
+/// Families of Prometheus that are not instruments of the server.
+const OF_PROMETHEUS: [&str; 2] = ["process_", "target_info"];
+
+/// The family of an exported metric in `/metrics`, and its type there.
+fn family(metric: &Metric) -> (String, &'static str) {
+    let kind = match metric.data.as_ref().unwrap() {
+        Data::Gauge(_) => "gauge",
+        Data::Sum(sum) => {
+            assert_eq!(sum.aggregation_temporality, CUMULATIVE, "{}", metric.name);
+            if sum.is_monotonic { "counter" } else { "gauge" }
+        }
+        Data::Histogram(histogram) => {
+            assert_eq!(histogram.aggregation_temporality, CUMULATIVE, "{}", metric.name);
+            assert!(histogram.data_points.iter().all(|point| point.explicit_bounds.len() > 5), "{}", metric.name);
+            "histogram"
+        }
+        other => panic!("{}: {other:?}", metric.name),
+    };
+    let unit = match metric.unit.as_str() {
+        "" => "",
+        "s" => "_seconds",
+        "By" => "_bytes",
+        other => panic!("{} has the unit {other}", metric.name),
+    };
+    let total = if kind == "counter" { "_total" } else { "" };
+    (format!("{}{unit}{total}", metric.name.replace('.', "_")), kind)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_exported_over_grpc_and_http_as_they_are_scraped() {
+    let (over_grpc, grpc_endpoint) = Collector::start().await;
+    let port = free_port();
+    let over_http = Collector::start_over_http(port).await;
+    let http_endpoint = format!("http://127.0.0.1:{port}/otlp");
+    for (collector, protocol, endpoint) in
+        [(over_grpc, "grpc", &grpc_endpoint), (over_http, "http/protobuf", &http_endpoint)]
+    {
+        let server = ExportingServer::start_with(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=acme"),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "200"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test"),
+        ])
+        .await;
+        server.send().await;
+        let (exported, resource) = collector.metrics_with("http.server.request.duration").await;
+        assert_eq!(resource["service.name"], text("dify-openapi"), "{protocol}");
+        assert_eq!(resource["service.version"], text(env!("CARGO_PKG_VERSION")));
+        assert_eq!(resource["deployment.environment.name"], text("test"));
+        assert!(resource.contains_key("service.instance.id"));
+
+        let exported: BTreeMap<_, _> = exported.values().map(family).collect();
+        let scraped = reqwest::get(format!("{}/metrics", server.admin)).await.unwrap().text().await.unwrap();
+        let types = scraped.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let types: BTreeMap<_, _> = types
+            .filter(|(name, _)| !OF_PROMETHEUS.iter().any(|prefix| name.starts_with(prefix)))
+            .map(|(name, kind)| (name.to_owned(), kind))
+            .collect();
+        assert_eq!(exported, types, "{protocol}");
+        assert!(types.len() > 20, "{types:?}");
+    }
+}
