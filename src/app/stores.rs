@@ -51,5 +51,6 @@ fn redis_options(config: &Config, redis: &Redis) -> RedisOptions {
     certificates.authorities = certificates.authorities.or_else(|| config.trusted_roots.pem());
     RedisOptions::new(redis.topology.clone())
         .with_certificates(certificates)
+        .with_wait_replicas(redis.wait_replicas)
         .with_key_prefix(Some(redis.key_prefix.clone()).filter(|prefix| !prefix.is_empty()))
 }

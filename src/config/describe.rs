@@ -90,6 +90,10 @@ fn stores(config: &Config) -> Vec<(&'static Setting, String)> {
             &settings::REDIS_KEY_PREFIX,
             or_off(config.redis.as_ref().map(|redis| &redis.key_prefix).filter(|prefix| !prefix.is_empty())),
         ),
+        (
+            &settings::REDIS_WAIT_REPLICAS,
+            or_off(config.redis.as_ref().map(|redis| redis.wait_replicas).filter(|replicas| *replicas > 0)),
+        ),
     ]
 }
 

@@ -15,10 +15,15 @@ use crate::{
     ports::{outgoing_certificates::OutgoingCertificates, redis_topology::RedisTopology},
 };
 
+/// Limit of the replicas that confirm a write.
+const MAX_WAIT_REPLICAS: u8 = 5;
+
 #[derive(Clone)]
 pub struct Redis {
     pub topology: RedisTopology,
     pub certificates: OutgoingCertificates,
+    /// The number of replicas that confirm a write which a failover must not take back; 0 for none.
+    pub wait_replicas: u8,
     /// Joined to keys by `:` if it is not empty.
     pub key_prefix: String,
 }
@@ -27,6 +32,7 @@ impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redis")
             .field("topology", &self.redacted())
+            .field("wait_replicas", &self.wait_replicas)
             .field("key_prefix", &self.key_prefix)
             .finish_non_exhaustive()
     }
@@ -37,6 +43,7 @@ impl Redis {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let sentinel = reader.flag(&settings::REDIS_USE_SENTINEL);
         let cluster = reader.flag(&settings::REDIS_USE_CLUSTERS);
+        let wait_replicas = reader.number(&settings::REDIS_WAIT_REPLICAS, 0..=MAX_WAIT_REPLICAS);
         let topology = if let Some(url) = reader.secret(&settings::REDIS_URL) {
             check_url(reader, &url);
             if sentinel || cluster {
@@ -61,7 +68,8 @@ impl Redis {
             }
         };
         let certificates = read_redis_certificates(reader, topology.uses_tls());
-        Some(Self { topology, certificates, key_prefix: reader.text(&settings::REDIS_KEY_PREFIX).unwrap_or_default() })
+        let key_prefix = reader.text(&settings::REDIS_KEY_PREFIX).unwrap_or_default();
+        Some(Self { topology, certificates, wait_replicas, key_prefix })
     }
 
     /// The addresses without passwords.

@@ -155,6 +155,9 @@ settings! {
         REDIS_CLUSTERS_PASSWORD: secret or "`REDIS_PASSWORD`";
         /// A prefix of every key, joined by `:`.
         REDIS_KEY_PREFIX;
+        /// Replicas that have to confirm a revocation, a decision, a redemption or a used nonce before the reply, 0 to
+        /// 5. With 0, a failover of Redis may take these back.
+        REDIS_WAIT_REPLICAS = "0";
     }
     "Tokens and sessions" {
         /// `false`: bearer tokens are neither accepted nor issued.

@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
 
 /// Limit of queued entries. Beyond it, the caller has to repeat the revocation.
 const CAPACITY: usize = 100_000;
+
+/// Entries that are invalidated at once.
+const MAX_CONCURRENT: usize = 64;
 
 /// Invalidates entries, and queues those for which the store was unavailable.
 pub struct Invalidations {
@@ -47,9 +51,11 @@ impl Invalidations {
     /// Invalidates the entries of all sessions. Fails with `service_unavailable` if one of them was queued.
     pub async fn invalidate_sessions(&self, sessions: &[RevokedSession]) -> Result<()> {
         let mut outcome = Ok(());
-        for session in sessions {
-            if let Err(error) = self.mark(&session.hash, Some(session.token_id)).await {
-                outcome = Err(error);
+        // Some at once, because replicas confirm marks in groups.
+        for some in sessions.chunks(MAX_CONCURRENT) {
+            let marks = some.iter().map(|session| self.mark(&session.hash, Some(session.token_id)));
+            for marked in join_all(marks).await {
+                outcome = outcome.and(marked);
             }
         }
         outcome

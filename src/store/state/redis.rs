@@ -4,7 +4,12 @@
 //! Every decision is one script that runs by Redis' own clock, every command has a bounded latency, and a broken
 //! connection is replaced in the background.
 
+mod cluster;
+mod confirmation;
+mod confirmed_writes;
+mod connection_slot;
 mod connections;
+mod driver_error;
 pub(crate) mod keys;
 mod managers;
 pub(crate) mod options;
@@ -22,7 +27,13 @@ use std::{
 use async_trait::async_trait;
 use redis::{Arg, Cmd, FromRedisValue, ToRedisArgs};
 
-use self::{connections::RedisConnections, keys::Keys, options::RedisOptions, pool::ConnectionPool, script::Script};
+use self::{
+    connections::{Durability, RedisConnections},
+    keys::Keys,
+    options::RedisOptions,
+    pool::ConnectionPool,
+    script::Script,
+};
 use crate::{
     domain::{Error, Result, limit::LimitDecision},
     ports::{
@@ -54,8 +65,8 @@ impl RedisState {
             ));
         }
         let keys = Keys::new(options.key_prefix.as_deref());
-        let connections =
-            RedisConnections::new(ConnectionPool::new(&options.topology, &options.certificates)?, keys.probe());
+        let pool = ConnectionPool::new(&options.topology, &options.certificates)?;
+        let connections = RedisConnections::new(pool, &keys, options.wait_replicas);
         Ok(Self { connections, observer: options.observer, keys, clock_offset: options.clock_offset })
     }
 
@@ -69,7 +80,14 @@ impl RedisState {
     }
 
     pub(super) async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T> {
-        self.observed(operation_of(command), self.connections.run(command)).await
+        self.observed(operation_of(command), self.connections.run(command, Durability::Master)).await
+    }
+
+    /// Runs a write of a key that a failover must not take back: replicas confirm it, or it fails with
+    /// `service_unavailable`, after which it may have been executed, and may be taken back.
+    pub(super) async fn run_confirmed<T: FromRedisValue>(&self, key: &str, command: &Cmd) -> Result<T> {
+        let durability = Durability::Replicas { key };
+        self.observed(operation_of(command), self.connections.run(command, durability)).await
     }
 
     /// Runs a script that uses the clock. Its first argument is the offset of the clock; `add_arguments` adds the
@@ -80,12 +98,17 @@ impl RedisState {
         keys: &[impl ToRedisArgs + Sync],
         add_arguments: impl Fn(&mut Cmd) + Send + Sync,
     ) -> Result<T> {
-        let offset = self.clock_offset.load(Ordering::Relaxed);
-        let with_offset = |command: &mut Cmd| {
-            command.arg(offset);
-            add_arguments(command);
-        };
-        self.eval_without_clock(script, keys, with_offset).await
+        self.eval_with(script, keys, Durability::Master, self.with_offset(add_arguments)).await
+    }
+
+    /// Runs a script that uses the clock and writes one key, like `run_confirmed`.
+    pub(super) async fn eval_confirmed<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        key: &str,
+        add_arguments: impl Fn(&mut Cmd) + Send + Sync,
+    ) -> Result<T> {
+        self.eval_with(script, &[key], Durability::Replicas { key }, self.with_offset(add_arguments)).await
     }
 
     /// Runs a script that does not use the clock; `add_arguments` adds all its arguments.
@@ -95,6 +118,16 @@ impl RedisState {
         keys: &[impl ToRedisArgs + Sync],
         add_arguments: impl Fn(&mut Cmd) + Send + Sync,
     ) -> Result<T> {
+        self.eval_with(script, keys, Durability::Master, add_arguments).await
+    }
+
+    async fn eval_with<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[impl ToRedisArgs + Sync],
+        durability: Durability<'_>,
+        add_arguments: impl Fn(&mut Cmd) + Send + Sync,
+    ) -> Result<T> {
         let fill = |command: &mut Cmd| {
             command.arg(keys.len());
             for key in keys {
@@ -102,7 +135,16 @@ impl RedisState {
             }
             add_arguments(command);
         };
-        self.observed("EVALSHA", self.connections.eval(script, fill)).await
+        self.observed("EVALSHA", self.connections.eval(script, durability, fill)).await
+    }
+
+    /// Adds the offset of the clock before the other arguments.
+    fn with_offset(&self, add_arguments: impl Fn(&mut Cmd) + Send + Sync) -> impl Fn(&mut Cmd) + Send + Sync {
+        let offset = self.clock_offset.load(Ordering::Relaxed);
+        move |command: &mut Cmd| {
+            command.arg(offset);
+            add_arguments(command);
+        }
     }
 
     async fn observed<T>(&self, operation: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -114,10 +156,15 @@ impl RedisState {
 impl StateHealth for RedisState {
     async fn check_commands(&self) -> Result<()> {
         let reply: Vec<String> = self.eval_without_clock(&PROBE, &self.keys.probe_kinds(), |_| {}).await?;
-        match <[String; 2]>::try_from(reply) {
-            Ok([command, reason]) => Err(Error::unavailable(RefusedCommandError { command, reason })),
-            Err(_) => Ok(()),
+        if let Ok([command, reason]) = <[String; 2]>::try_from(reply) {
+            return Err(Error::unavailable(RefusedCommandError { command, reason }));
         }
+        if self.connections.confirms_writes() {
+            let key = self.keys.confirmation();
+            let mut write = redis::cmd("SET");
+            self.run_confirmed::<()>(&key, write.arg(&key).arg("1").arg("PX").arg(1_000)).await?;
+        }
+        Ok(())
     }
 
     async fn ping(&self) -> Result<()> {

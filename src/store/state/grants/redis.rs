@@ -2,6 +2,9 @@
 //!
 //! A grant and its index entry are in different slots of a cluster, so each has commands of its own. An index entry
 //! that outlives its grant is harmless: the grant's script decides.
+//!
+//! Replicas confirm what a reply promises: a new grant, its decision and its redemption. A claim needs no confirmation,
+//! because an approval whose claim is lost changes nothing.
 
 use std::{net::IpAddr, sync::LazyLock};
 
@@ -101,14 +104,14 @@ impl GrantStore for RedisState {
     ) -> Result<bool> {
         let lifetime_ms = millis(LIFETIME);
         let is_free: bool = self
-            .eval(&INDEX_PUT, &[self.keys().user_code(user_code)], |command| {
+            .eval_confirmed(&INDEX_PUT, &self.keys().user_code(user_code), |command| {
                 command.arg(device_code.expose()).arg(lifetime_ms);
             })
             .await?;
         if !is_free {
             return Ok(false);
         }
-        self.eval::<()>(&CREATE, &[self.keys().grant(device_code)], |command| {
+        self.eval_confirmed::<()>(&CREATE, &self.keys().grant(device_code), |command| {
             command.arg(lifetime_ms).arg(INTERVAL);
             command.arg("client_id").arg(&request.client_id).arg("device_label").arg(&request.device_label);
             command.arg("created_ip").arg(request.created_ip.to_string());
@@ -183,7 +186,7 @@ impl GrantStore for RedisState {
         for user_code in user_codes {
             let Some(found) = self.find_indexed_grant(user_code).await? else { continue };
             let lifetime_ms: i64 = self
-                .eval(&FINISH, &[&found.grant_key], |command| {
+                .eval_confirmed(&FINISH, &found.grant_key, |command| {
                     command.arg(claim.to_string()).arg(approval.token_id.to_string());
                     command.arg(approval.sealed_token.as_slice()).arg(millis(DECIDED_LIFETIME));
                 })
@@ -224,7 +227,7 @@ impl GrantStore for RedisState {
         for user_code in user_codes {
             let Some(found) = self.find_indexed_grant(user_code).await? else { continue };
             let reply: Vec<Value> = self
-                .eval(&DENY, &[&found.grant_key], |command| {
+                .eval_confirmed(&DENY, &found.grant_key, |command| {
                     command.arg(millis(DECIDED_LIFETIME));
                 })
                 .await?;
@@ -241,7 +244,7 @@ impl GrantStore for RedisState {
     }
 
     async fn redeem(&self, device_code: &DeviceCodeHash, token_id: TokenId) -> Result<bool> {
-        self.eval(&REDEEM, &[self.keys().grant(device_code)], |command| {
+        self.eval_confirmed(&REDEEM, &self.keys().grant(device_code), |command| {
             command.arg(token_id.to_string());
         })
         .await

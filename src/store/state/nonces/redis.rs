@@ -12,8 +12,9 @@ use crate::{
 #[async_trait]
 impl NonceStore for RedisState {
     async fn consume(&self, kind: NonceKind, nonce: &str) -> Result<bool> {
+        let key = self.keys().nonce(kind, nonce);
         let mut set = redis::cmd("SET");
-        set.arg(self.keys().nonce(kind, nonce)).arg("1").arg("NX").arg("EX").arg(kind.lifetime().as_secs());
-        Ok(self.run::<Value>(&set).await? != Value::Nil)
+        set.arg(&key).arg("1").arg("NX").arg("EX").arg(kind.lifetime().as_secs());
+        Ok(self.run_confirmed::<Value>(&key, &set).await? != Value::Nil)
     }
 }

@@ -139,12 +139,17 @@ impl Keys {
         self.join(&["openapi:pending_import:", &workspace, ":", &account, ":", &id.to_string()])
     }
 
-    /// A key that is never written, for checking whether Redis replies.
     /// Keys of a text, a hash, a list and a sorted set, in one slot.
     pub(super) fn probe_kinds(&self) -> [String; 4] {
         ["text", "hash", "list", "set"].map(|kind| self.join(&["openapi:{probe}:", kind]))
     }
 
+    /// The key that is written before replicas confirm writes.
+    pub(super) fn confirmation(&self) -> String {
+        self.join(&["openapi:confirmation"])
+    }
+
+    /// A key that is never written, for checking whether Redis replies.
     pub(super) fn probe(&self) -> String {
         self.join(&["openapi:probe"])
     }

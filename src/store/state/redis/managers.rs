@@ -3,7 +3,8 @@
 
 use deadpool::managed::{self, Metrics, RecycleResult};
 use redis::{
-    ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, TlsCertificates, TlsMode,
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, TlsCertificates,
+    TlsMode,
     aio::MultiplexedConnection,
     cluster::{ClusterClient, ClusterClientBuilder},
     cluster_async::ClusterConnection,
@@ -11,6 +12,7 @@ use redis::{
 };
 use tokio::sync::Mutex;
 
+use super::options::{COMMAND_TIMEOUT, CONNECT_TIMEOUT, NODE_CONNECT_TIMEOUT};
 use crate::domain::secret::Secret;
 
 /// Who this service is at the master.
@@ -22,8 +24,10 @@ pub(super) struct MasterSettings<'a> {
     pub(super) tls: bool,
 }
 
-/// Finds the master through sentinels, and connects to it.
-pub(super) struct SentinelManager(Mutex<SentinelClient>);
+/// Finds the master through sentinels, and connects to it. All sentinels are asked at once: the host of a master that is
+/// lost often had a sentinel as well, and to wait for each that does not respond would take longer than a connection
+/// may.
+pub(super) struct SentinelManager(Vec<Mutex<SentinelClient>>);
 
 impl SentinelManager {
     /// The URLs are those of sentinels, which have one user name and password.
@@ -33,37 +37,46 @@ impl SentinelManager {
         certificates: &TlsCertificates,
     ) -> Result<Self, RedisError> {
         let sentinels = urls.iter().map(|url| url.expose().into_connection_info()).collect::<Result<Vec<_>, _>>()?;
-        let Some(first) = sentinels.first() else {
+        if sentinels.is_empty() {
             return Err((ErrorKind::InvalidClientConfig, "there is no sentinel").into());
-        };
-        let is_tls = matches!(first.addr(), ConnectionAddr::TcpTls { .. });
-        let (username, password) = (first.redis_settings().username(), first.redis_settings().password());
-        let (username, password) = (username.map(str::to_owned), password.map(str::to_owned));
-        let addresses: Vec<_> = sentinels.iter().map(|sentinel| sentinel.addr().clone()).collect();
-        let mut builder = SentinelClientBuilder::new(addresses, master.service_name, SentinelServerType::Master)?
-            .set_client_to_redis_db(master.db);
-        if is_tls {
-            builder = builder.set_client_to_sentinel_certificates(certificates.clone());
         }
-        if let Some(username) = username {
-            builder = builder.set_client_to_sentinel_username(username);
-        }
-        if let Some(password) = password {
-            builder = builder.set_client_to_sentinel_password(password);
-        }
-        if master.tls {
-            builder = builder
-                .set_client_to_redis_tls_mode(TlsMode::Secure)
-                .set_client_to_redis_certificates(certificates.clone());
-        }
-        if let Some(username) = master.username {
-            builder = builder.set_client_to_redis_username(username);
-        }
-        if let Some(password) = master.password {
-            builder = builder.set_client_to_redis_password(password.expose());
-        }
-        Ok(Self(Mutex::new(builder.build()?)))
+        let clients = sentinels.iter().map(|sentinel| new_client(sentinel, master, certificates).map(Mutex::new));
+        clients.collect::<Result<_, _>>().map(Self)
     }
+}
+
+/// A client that asks one sentinel.
+fn new_client(
+    sentinel: &ConnectionInfo,
+    master: &MasterSettings<'_>,
+    certificates: &TlsCertificates,
+) -> Result<SentinelClient, RedisError> {
+    let is_tls = matches!(sentinel.addr(), ConnectionAddr::TcpTls { .. });
+    let (username, password) = (sentinel.redis_settings().username(), sentinel.redis_settings().password());
+    let address = sentinel.addr().clone();
+    let mut builder = SentinelClientBuilder::new([address], master.service_name, SentinelServerType::Master)?
+        .set_client_to_redis_db(master.db);
+    if is_tls {
+        builder = builder.set_client_to_sentinel_certificates(certificates.clone());
+    }
+    if let Some(username) = username {
+        builder = builder.set_client_to_sentinel_username(username);
+    }
+    if let Some(password) = password {
+        builder = builder.set_client_to_sentinel_password(password);
+    }
+    if master.tls {
+        builder = builder
+            .set_client_to_redis_tls_mode(TlsMode::Secure)
+            .set_client_to_redis_certificates(certificates.clone());
+    }
+    if let Some(username) = master.username {
+        builder = builder.set_client_to_redis_username(username);
+    }
+    if let Some(password) = master.password {
+        builder = builder.set_client_to_redis_password(password.expose());
+    }
+    builder.build()
 }
 
 impl managed::Manager for SentinelManager {
@@ -71,7 +84,14 @@ impl managed::Manager for SentinelManager {
     type Error = RedisError;
 
     async fn create(&self) -> Result<MultiplexedConnection, RedisError> {
-        self.0.lock().await.get_async_connection().await
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(COMMAND_TIMEOUT));
+        let attempts = self.0.iter().map(|client| {
+            let config = config.clone();
+            Box::pin(async move { client.lock().await.get_async_connection_with_config(&config).await })
+        });
+        futures_util::future::select_ok(attempts).await.map(|(connection, _)| connection)
     }
 
     /// Never runs: connections do not return to the pool.
@@ -87,7 +107,11 @@ impl ClusterManager {
     /// `certificates` are those of TLS connections; with them, the driver connects to every node with TLS.
     pub(super) fn new(urls: &[Secret], certificates: Option<TlsCertificates>) -> Result<Self, RedisError> {
         let nodes: Vec<_> = urls.iter().map(|url| url.expose().to_owned()).collect();
-        let builder = ClusterClientBuilder::new(nodes);
+        let builder = ClusterClientBuilder::new(nodes)
+            .connection_timeout(NODE_CONNECT_TIMEOUT)
+            .response_timeout(COMMAND_TIMEOUT)
+            // The driver would also repeat commands that may have been executed.
+            .retries(0);
         certificates.into_iter().fold(builder, ClusterClientBuilder::certs).build().map(Self)
     }
 }

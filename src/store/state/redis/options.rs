@@ -11,8 +11,16 @@ use crate::ports::{
 
 /// The limit on making one connection.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// The limit on the connection to one node of a cluster: one that does not respond leaves time for the others.
+pub(super) const NODE_CONNECT_TIMEOUT: Duration = Duration::from_millis(200);
 /// The limit on one command, including the wait for a connection and the loading of its script.
 pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The limit on the wait of Redis for the replicas that confirm a write, in milliseconds. A write may wait for the group
+/// before its own.
+pub(super) const WAIT_TIMEOUT_MS: u64 = 200;
+/// The limit on a group of writes that replicas confirm.
+pub(super) const CONFIRMATION_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Everything that a connection to Redis needs.
 #[derive(Clone, Debug)]
@@ -22,6 +30,8 @@ pub(crate) struct RedisOptions {
     pub certificates: OutgoingCertificates,
     /// Receives the duration of each command.
     pub observer: Option<Arc<dyn StoreObserver>>,
+    /// The number of replicas that confirm a write which a failover must not take back; 0 for none.
+    pub wait_replicas: u8,
     /// Put before every key, joined by `:`.
     pub key_prefix: Option<String>,
     /// Microseconds that are added to Redis' clock; 0 outside tests.
@@ -29,12 +39,13 @@ pub(crate) struct RedisOptions {
 }
 
 impl RedisOptions {
-    /// Options without a key prefix and without an offset of the clock.
+    /// Options without a key prefix, without an offset of the clock, and without confirmations of replicas.
     pub(crate) fn new(topology: RedisTopology) -> Self {
         Self {
             topology,
             certificates: OutgoingCertificates::default(),
             observer: None,
+            wait_replicas: 0,
             key_prefix: None,
             clock_offset: Arc::default(),
         }
@@ -49,6 +60,12 @@ impl RedisOptions {
     #[must_use]
     pub(crate) fn with_observer(mut self, observer: Option<Arc<dyn StoreObserver>>) -> Self {
         self.observer = observer;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_wait_replicas(mut self, replicas: u8) -> Self {
+        self.wait_replicas = replicas;
         self
     }
 

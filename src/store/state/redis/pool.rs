@@ -3,11 +3,13 @@
 
 use deadpool::managed::{Manager, Object, Pool};
 use redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, FromRedisValue, RedisError, TlsCertificates,
-    aio::MultiplexedConnection, cluster_async::ClusterConnection,
+    AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, FromRedisValue, Pipeline, RedisError, TlsCertificates, Value,
+    aio::{ConnectionLike as _, MultiplexedConnection},
+    cluster_async::ClusterConnection,
 };
 
 use super::{
+    cluster::run_in_cluster,
     managers::{ClusterManager, MasterSettings, SentinelManager},
     options::{COMMAND_TIMEOUT, CONNECT_TIMEOUT},
 };
@@ -16,8 +18,10 @@ use crate::{
     ports::{outgoing_certificates::OutgoingCertificates, redis_topology::RedisTopology},
 };
 
-/// Multiplexed connections that a process keeps. Redis runs one command at a time, so more would not be faster.
-pub(super) const MAX_CONNECTIONS: usize = 4;
+/// Multiplexed connections that commands share. Redis runs one command at a time, so more would not be faster.
+pub(super) const SHARED_CONNECTIONS: usize = 4;
+/// Those, and the one of confirmed writes.
+const MAX_CONNECTIONS: usize = SHARED_CONNECTIONS + 1;
 
 pub(super) enum ConnectionPool {
     Single(Pool<deadpool_redis::Manager>),
@@ -109,7 +113,15 @@ impl ConnectionHandle {
     pub(super) async fn run<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, RedisError> {
         match self {
             Self::Node(connection) => command.query_async(connection).await,
-            Self::Cluster(connection) => command.query_async(connection).await,
+            Self::Cluster(connection) => run_in_cluster(connection, command).await,
+        }
+    }
+
+    /// Runs commands one after the other over one connection to one server. In a cluster all keys are in one slot.
+    pub(super) async fn run_all(&mut self, commands: &Pipeline) -> Result<Vec<Value>, RedisError> {
+        match self {
+            Self::Node(connection) => connection.req_packed_commands(commands, 0, commands.len()).await,
+            Self::Cluster(connection) => connection.req_packed_commands(commands, 0, commands.len()).await,
         }
     }
 }

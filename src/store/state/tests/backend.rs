@@ -1,7 +1,8 @@
 //! The backends that conformance suites run on.
 //!
 //! The in-process suites always run. The suites on Redis run when `TEST_REDIS_URL` names a server: `redis://…`,
-//! `redis+cluster://host:port,…` or `redis+sentinel://host:port,…/service`. Every test has a key prefix of its own.
+//! `redis+cluster://host:port,…` or `redis+sentinel://host:port,…/service`. `TEST_REDIS_WAIT_REPLICAS` is the number of
+//! its replicas that confirm writes. Every test has a key prefix of its own.
 
 use std::{
     sync::{
@@ -54,6 +55,7 @@ impl TestBackend {
         let key_prefix = format!("test-{}", Uuid::new_v4().simple());
         let options = RedisOptions::new(topology()?)
             .with_key_prefix(Some(key_prefix.clone()))
+            .with_wait_replicas(wait_replicas())
             .with_clock_offset(Arc::clone(&clock_offset));
         Some(Self { stores: redis_stores(options).unwrap(), key_prefix, clock_offset })
     }
@@ -66,6 +68,10 @@ impl TestBackend {
     pub(crate) fn advance_secs(&self, seconds: u64) {
         self.advance(Duration::from_secs(seconds));
     }
+}
+
+fn wait_replicas() -> u8 {
+    std::env::var("TEST_REDIS_WAIT_REPLICAS").map_or(0, |replicas| replicas.parse().unwrap())
 }
 
 fn topology() -> Option<RedisTopology> {

@@ -4,14 +4,13 @@
 //! These tests start servers of their own. They are skipped when there is no `redis-server`.
 
 use std::{
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use tempfile::TempDir;
-
 use super::{
     backend::charge,
+    redis_server::{RedisServer, free_port, stores_on},
     samples::{grant_request, new_codes},
 };
 use crate::{
@@ -26,50 +25,6 @@ use crate::{
         redis_stores,
     },
 };
-
-/// A temporary server that is killed when this is dropped.
-struct RedisServer {
-    child: Child,
-    port: u16,
-    _dir: TempDir,
-}
-
-impl RedisServer {
-    fn start(port: u16) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"])
-            .arg(dir.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .ok()?;
-        Some(Self { child, port, _dir: dir })
-    }
-
-    fn signal(&self, name: &str) {
-        Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
-    }
-
-    fn stores(&self) -> StateStores {
-        stores_on(self.port)
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn stores_on(port: u16) -> StateStores {
-    let url = Secret::new(format!("redis://127.0.0.1:{port}"));
-    redis_stores(RedisOptions::new(RedisTopology::Single { url })).unwrap()
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 async fn commands_succeed(stores: &StateStores) -> bool {
     let (device, user) = new_codes();
@@ -113,20 +68,20 @@ async fn wait_until_commands_fail_at_once(stores: &StateStores) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_server_is_used_again_after_its_restart() {
-    let Some(server) = RedisServer::start(free_port()) else { return };
-    let stores = server.stores();
+    let Some(server) = RedisServer::start(free_port(), &[]) else { return };
+    let stores = stores_on(server.port, 0);
     wait_until_reconnected(&stores).await;
     let port = server.port;
     drop(server);
     assert_fails_within_the_timeout(&stores).await;
-    let Some(_server) = RedisServer::start(port) else { return };
+    let Some(_server) = RedisServer::start(port, &[]) else { return };
     wait_until_reconnected(&stores).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paused_server_is_used_again_after_it_resumes() {
-    let Some(server) = RedisServer::start(free_port()) else { return };
-    let stores = server.stores();
+    let Some(server) = RedisServer::start(free_port(), &[]) else { return };
+    let stores = stores_on(server.port, 0);
     wait_until_reconnected(&stores).await;
     server.signal("-STOP");
     assert_fails_within_the_timeout(&stores).await;
@@ -138,16 +93,16 @@ async fn paused_server_is_used_again_after_it_resumes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn server_may_start_after_the_process() {
     let port = free_port();
-    let stores = stores_on(port);
+    let stores = stores_on(port, 0);
     assert_fails_within_the_timeout(&stores).await;
-    let Some(_server) = RedisServer::start(port) else { return };
+    let Some(_server) = RedisServer::start(port, &[]) else { return };
     wait_until_reconnected(&stores).await;
 }
 
 #[tokio::test]
 async fn flushed_scripts_are_loaded_again() {
-    let Some(server) = RedisServer::start(free_port()) else { return };
-    let stores = server.stores();
+    let Some(server) = RedisServer::start(free_port(), &[]) else { return };
+    let stores = stores_on(server.port, 0);
     wait_until_reconnected(&stores).await;
     let status = Command::new("redis-cli")
         .args(["-p", &server.port.to_string(), "script", "flush"])

@@ -32,12 +32,10 @@ static GET_AND_CHARGE: LazyLock<Script> =
 static SET_MEMBERSHIP: LazyLock<Script> = LazyLock::new(|| Script::new(&[include_str!("set_membership.lua")]));
 
 impl RedisState {
-    async fn set_token_entry(&self, hash: &TokenHash, value: &str, lifetime: u32, only_if_absent: bool) -> Result<()> {
+    /// Sets an entry unless there is one.
+    async fn fill_token_entry(&self, hash: &TokenHash, value: &str, lifetime: u32) -> Result<()> {
         let mut command = redis::cmd("SET");
-        command.arg(self.keys().token(hash)).arg(value).arg("EX").arg(lifetime);
-        if only_if_absent {
-            command.arg("NX");
-        }
+        command.arg(self.keys().token(hash)).arg(value).arg("EX").arg(lifetime).arg("NX");
         self.run(&command).await
     }
 }
@@ -63,11 +61,11 @@ impl TokenCache for RedisState {
 
     async fn put(&self, hash: &TokenHash, context: &TokenContext) -> Result<()> {
         let value = write(context).map_err(Error::internal)?;
-        self.set_token_entry(hash, &value, LIFETIME, true).await
+        self.fill_token_entry(hash, &value, LIFETIME).await
     }
 
     async fn put_unknown(&self, hash: &TokenHash) -> Result<()> {
-        self.set_token_entry(hash, INVALID, UNKNOWN_LIFETIME, true).await
+        self.fill_token_entry(hash, INVALID, UNKNOWN_LIFETIME).await
     }
 
     async fn set_membership(
@@ -84,6 +82,10 @@ impl TokenCache for RedisState {
     }
 
     async fn invalidate(&self, hash: &TokenHash) -> Result<()> {
-        self.set_token_entry(hash, INVALID, LIFETIME, false).await
+        let key = self.keys().token(hash);
+        let mut command = redis::cmd("SET");
+        command.arg(&key).arg(INVALID).arg("EX").arg(LIFETIME);
+        // Without the confirmation of replicas a failover may bring back the context of a revoked token.
+        self.run_confirmed(&key, &command).await
     }
 }
