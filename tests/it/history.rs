@@ -1,4 +1,5 @@
-//! A history checker: concurrent actors work on two replicas while their stores are killed, paused and partitioned.
+//! A history checker: concurrent actors work on two replicas while their stores are killed, paused, failed over
+//! and partitioned.
 //! Every call is recorded, and the record is judged against the contract (sections 3 and 6).
 //!
 //! `TEST_HISTORY_ROUNDS` sets the number of runs; without it there is one, whose choices are always the same.
@@ -7,6 +8,7 @@
 mod actors;
 mod bad_histories;
 mod deployment;
+mod failovers;
 mod faults;
 mod grants;
 mod linear;

@@ -5,6 +5,7 @@ mod errors;
 mod mysql_tls;
 mod pooler;
 mod postgres_tls;
+mod redis_failover;
 mod redis_tls;
 mod redis_topologies;
 mod restart;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::support::{
-    Answer, Browser, Stores, TestServer,
+    Answer, Bearer, Browser, Stores, TestServer,
     database::scalar,
     logs::Logs,
     postgres_process::PostgresProcess,
@@ -111,6 +111,35 @@ async fn redis_that_refuses_a_command_is_named_and_keeps_a_new_process_from_bein
     let answer = ready(&server).await;
     assert_eq!((answer.status, answer.text.contains("degraded")), (200, true), "{}", answer.text);
     assert_eq!(value(&metrics(&server).await, "openapi_ready_checks", "check=\"state\""), Some("0"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn right_to_wait_for_replicas_is_needed_when_they_confirm_writes() {
+    let document = fs::read_to_string("docs/operations.md").unwrap();
+    assert!(document.contains("`REDIS_WAIT_REPLICAS` needs `+wait`"));
+    let rights = documented_rights().replace("~dify:*", "~it:*");
+    let configuration = format!("user openapi {rights}");
+    let Some(redis) = RedisProcess::start_with(&configuration).await else { return };
+    let Some(_replica) = RedisProcess::start_replica(redis.port).await else { return };
+    let Some(Stores::Servers { database, .. }) = Stores::servers().await else { return };
+    let stores = Stores::Servers { database, redis: String::new(), prefix: "it".to_owned() };
+    let port = redis.port.to_string();
+    let variables = [
+        ("REDIS_HOST", "127.0.0.1"),
+        ("REDIS_PORT", &*port),
+        ("REDIS_USERNAME", "openapi"),
+        ("REDIS_PASSWORD", "secret"),
+        ("REDIS_WAIT_REPLICAS", "1"),
+    ];
+    let logs = Logs::capture();
+    let server = TestServer::start_with(stores, &variables).await;
+    assert_eq!(ready(&server).await.status, 503);
+    assert!(logs.lines().contains("Redis refuses the command WAIT"), "the log names the command");
+    assert_eq!(redis.ask("acl setuser openapi +wait").trim(), "OK");
+    let answer = ready(&server).await;
+    assert_eq!((answer.status, answer.text.contains("degraded")), (200, false), "{}", answer.text);
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    assert_eq!(bearer.delete("/openapi/v1/account/sessions/self").await.0, 200);
 }
 
 /// The files below a directory whose name ends so.

@@ -31,6 +31,7 @@ pub mod postgres_pair;
 pub mod postgres_process;
 pub mod process;
 pub mod python;
+pub mod redis_pair;
 pub mod redis_process;
 pub mod replica_process;
 pub mod runs;

@@ -1,5 +1,5 @@
-//! Two replicas on a PostgreSQL with a synchronous standby and on a Redis of the test's own. Each replica has proxies
-//! of its own, so that a partition can separate one replica from one store. The second replica is a process, to be
+//! Two replicas on a PostgreSQL with a synchronous standby and on a Redis with a replica that confirms writes. Each
+//! replica of the service has proxies of its own, so that a partition can separate one replica from one store. The second replica is a process, to be
 //! killed.
 
 use std::{
@@ -24,7 +24,7 @@ use super::{
 use crate::support::{
     Answer, Bearer, Browser, Device, Stores, TestServer,
     postgres_pair::PostgresPair,
-    redis_process::RedisProcess,
+    redis_pair::RedisPair,
     replica_process::ReplicaProcess,
     server::{MEMBER, OWNER, free_port, no_limits},
     tcp_proxy::TcpProxy,
@@ -47,7 +47,7 @@ pub struct Deployment {
     pub replicas: [Replica; 2],
     /// The process of the second one; `None` while it is killed.
     process: Mutex<Option<ReplicaProcess>>,
-    pub redis: RedisProcess,
+    pub redis: RedisPair,
     pub postgres: PostgresPair,
     pub recorder: Recorder,
     pub grants: Mutex<Vec<DeviceCodes>>,
@@ -57,15 +57,21 @@ pub struct Deployment {
 impl Deployment {
     /// Returns `None` with a message when the tests have no servers.
     pub async fn start() -> Option<Self> {
-        let (redis, postgres) = (RedisProcess::start().await?, PostgresPair::start().await?);
-        let proxies = async || (TcpProxy::to(redis.port).await, TcpProxy::to(postgres.primary().port).await);
+        Self::start_with(&[("REDIS_WAIT_REPLICAS", "1")]).await
+    }
+
+    /// Starts it with these variables of both replicas.
+    pub async fn start_with(variables: &[(&str, &str)]) -> Option<Self> {
+        let (redis, postgres) = (RedisPair::start().await?, PostgresPair::start().await?);
+        let proxies = async || (TcpProxy::to(redis.master().port).await, TcpProxy::to(postgres.primary().port).await);
         let database = |proxy: &TcpProxy| format!("postgres://postgres@127.0.0.1:{}/postgres", proxy.port);
         let state = |proxy: &TcpProxy| format!("redis://127.0.0.1:{}/0", proxy.port);
         let (first, second) = (proxies().await, proxies().await);
         let stores =
             Stores::Servers { database: database(&first.1), redis: state(&first.0), prefix: "history".to_owned() };
         let limits = no_limits();
-        let one = TestServer::start_with(stores, &[("OPENAPI_RATE_LIMITS", &limits), ("OAUTH_TTL_DAYS", "1")]).await;
+        let common = [("OPENAPI_RATE_LIMITS", &*limits), ("OAUTH_TTL_DAYS", "1")];
+        let one = TestServer::start_with(stores, &[&common, variables].concat()).await;
         let address = || format!("127.0.0.1:{}", free_port());
         let variables = [
             ("DATABASE_URL", database(&second.1)),
@@ -159,6 +165,22 @@ impl Deployment {
             replica.postgres.set_target(self.postgres.primary().port);
         }
         self.postgres.replace_standby().await;
+    }
+
+    /// Replaces the master of Redis with its replica. Loses nothing that the replica has confirmed.
+    pub async fn fail_over_redis(&self) {
+        // After a kill, the replica may still have the data that was lost.
+        self.redis.wait_until_synchronous().await;
+        self.redis.fail_over();
+        self.follow_redis();
+        self.redis.replace_replica().await;
+    }
+
+    /// Lets the addresses of Redis lead to its present master.
+    pub fn follow_redis(&self) {
+        for replica in &self.replicas {
+            replica.redis.set_target(self.redis.master().port);
+        }
     }
 
     /// Whether a replica accepts requests. It may be killed the moment after.

@@ -19,6 +19,8 @@ enum Fault {
     RedisPause,
     /// Reads pass, and writes wait.
     RedisWritePause,
+    /// The master is lost, and its replica is promoted.
+    RedisFailover,
     PostgresKill,
     PostgresPause,
     /// The primary is lost, and its synchronous standby is promoted.
@@ -31,7 +33,7 @@ enum Fault {
 }
 
 /// Faults that every run has, because they take long.
-const ALWAYS: [Fault; 2] = [Fault::PostgresFailover, Fault::ReplicaKill];
+const ALWAYS: [Fault; 3] = [Fault::RedisFailover, Fault::PostgresFailover, Fault::ReplicaKill];
 /// Faults of which a run has some.
 const SOMETIMES: [Fault; 10] = [
     Fault::RedisKill,
@@ -61,7 +63,7 @@ pub async fn inject(deployment: &Deployment, mut random: StdRng, until: Instant)
 }
 
 async fn suffer(deployment: &Deployment, fault: Fault, lasts: Duration, random: &mut StdRng) {
-    let (redis, postgres) = (&deployment.redis, &deployment.postgres);
+    let (redis, postgres) = (deployment.redis.master(), &deployment.postgres);
     match fault {
         Fault::RedisKill => {
             let span = deployment.recorder.start();
@@ -80,6 +82,7 @@ async fn suffer(deployment: &Deployment, fault: Fault, lasts: Duration, random: 
             redis.pause_writes(lasts).await;
             sleep(lasts).await;
         }
+        Fault::RedisFailover => deployment.fail_over_redis().await,
         Fault::PostgresKill => {
             let primary = postgres.primary();
             primary.kill();

@@ -34,7 +34,7 @@ impl Deployment {
 
     /// Waits until a grant is approved in Redis.
     async fn wait_for_approval(&self) {
-        let client = redis::Client::open(self.redis.url()).unwrap();
+        let client = redis::Client::open(self.redis.master().url()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         for _ in 0..1_000 {
             let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
@@ -72,7 +72,7 @@ async fn token_works_although_redis_did_not_confirm_its_approval() {
     let approval = tokio::spawn(Answer::to(browser.request(Method::POST, APPROVE).json(&body)));
     deployment.wait_for_lock(&database).await;
     // Longer than a command may take: Redis approves the grant after the replica has given up.
-    deployment.redis.pause_writes(Duration::from_secs(3)).await;
+    deployment.redis.master().pause_writes(Duration::from_secs(3)).await;
     lock.rollback().await.unwrap();
     deployment.wait_for_approval().await;
 

@@ -52,7 +52,7 @@ async fn master_behind_sentinels_with_tls_serves_sign_in() {
 }
 
 /// Gives all slots to the node, and waits until it serves them.
-async fn form_cluster(node: &RedisProcess, options: &[&str]) {
+pub async fn form_cluster(node: &RedisProcess, options: &[&str]) {
     let cli = |arguments: &[&str]| {
         let mut command = Command::new("redis-cli");
         let output = command.args(options).args(["-p", &node.port.to_string()]).args(arguments).output().unwrap();

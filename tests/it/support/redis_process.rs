@@ -33,12 +33,27 @@ impl RedisProcess {
         Self::start_as(true, configuration).await
     }
 
+    /// Starts a replica of a server on a port, and waits until it has the data. After its promotion a restart leaves it
+    /// a master.
+    pub async fn start_replica(master: u16) -> Option<Self> {
+        let replica = Self::start().await?;
+        assert_eq!(replica.ask(&format!("replicaof 127.0.0.1 {master}")).trim(), "OK");
+        replica.wait_for("info replication", |state| state.contains("master_link_status:up")).await;
+        Some(replica)
+    }
+
     async fn start_as(is_sentinel: bool, configuration: &str) -> Option<Self> {
         if std::env::var_os("TEST_REDIS_URL").is_none() {
             eprintln!("no TEST_REDIS_URL: tests/run without --quick sets it");
             return None;
         }
-        let port = super::server::free_port();
+        let mut port = super::server::free_port();
+        // A node of a cluster has a second port.
+        while configuration.contains("cluster-enabled")
+            && std::net::TcpListener::bind(("127.0.0.1", port + 10_000)).is_err()
+        {
+            port = super::server::free_port();
+        }
         let configuration = configuration.replace("{port}", &port.to_string());
         let directory = tempfile::tempdir().unwrap();
         let redis = Self { port, is_sentinel, configuration, child: Mutex::default(), directory };
@@ -70,6 +85,26 @@ impl RedisProcess {
         pause.query_async::<()>(&mut connection).await.unwrap();
     }
 
+    /// Runs a command whose words are separated by blanks, and returns its reply as `redis-cli` prints it.
+    pub fn ask(&self, command: &str) -> String {
+        let mut cli = Command::new("redis-cli");
+        cli.args(["-p", &self.port.to_string()]).args(command.split(' '));
+        String::from_utf8(cli.output().unwrap().stdout).unwrap()
+    }
+
+    /// Waits until the reply to a command is an expected one.
+    pub async fn wait_for(&self, command: &str, is_expected: impl Fn(&str) -> bool) {
+        let mut reply = String::new();
+        for _ in 0..600 {
+            reply = self.ask(command);
+            if is_expected(&reply) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{command}: {reply}");
+    }
+
     /// Ends the pause, with its data.
     pub fn resume(&self) {
         signal("CONT", &[self.child.lock().as_ref().unwrap().id()]);
@@ -80,9 +115,10 @@ impl RedisProcess {
         let file = self.directory.path().join("redis.conf");
         let directory = self.directory.path().display();
         let port = if self.configuration.contains("tls-port") { 0 } else { self.port };
+        // A master sends a replica its data at once instead of waiting for others.
         let configuration = format!(
             "port {port}\nbind 127.0.0.1\ndir {directory}\n{}{}\n",
-            if self.is_sentinel { "" } else { "save \"\"\nappendonly no\n" },
+            if self.is_sentinel { "" } else { "save \"\"\nappendonly no\nrepl-diskless-sync-delay 0\n" },
             self.configuration
         );
         std::fs::write(&file, configuration).unwrap();

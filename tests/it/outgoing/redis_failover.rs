@@ -1,0 +1,5 @@
+//! Redis fails over while people sign in, use tokens and revoke them.
+
+mod cluster;
+mod sentinels;
+mod traffic;
