@@ -1,6 +1,6 @@
-//! A history checker: concurrent actors work on two replicas while their stores are killed, paused, failed over
-//! and partitioned.
-//! Every call is recorded, and the record is judged against the contract (sections 3 and 6).
+//! A history checker: concurrent actors work on two replicas while their stores are killed, paused, failed over and
+//! partitioned, and the network loses packets. Every call is recorded, and the record is judged against the contract
+//! (sections 3 and 6).
 //!
 //! `TEST_HISTORY_ROUNDS` sets the number of runs; without it there is one, whose choices are always the same.
 //! `TEST_HISTORY_SEED` repeats the choices of a run.
@@ -12,6 +12,7 @@ mod failovers;
 mod faults;
 mod grants;
 mod linear;
+mod packet_loss;
 mod partitions;
 mod record;
 mod requests;
@@ -21,6 +22,7 @@ mod tokens;
 use std::time::Duration;
 
 use self::{deployment::Deployment, record::History};
+use crate::support::network::in_network;
 
 /// How long the actors of one round work.
 const ROUND: Duration = Duration::from_secs(16);
@@ -32,6 +34,9 @@ fn judge(history: &History) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn history_of_two_replicas_with_failing_stores_obeys_the_contract() {
+    if in_network("history::history_of_two_replicas_with_failing_stores_obeys_the_contract").is_some() {
+        return;
+    }
     let variable = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let rounds = variable("TEST_HISTORY_ROUNDS");
     let first_seed = variable("TEST_HISTORY_SEED").unwrap_or_else(|| rounds.map_or(1, |_| rand::random()));

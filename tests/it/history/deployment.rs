@@ -3,6 +3,7 @@
 //! killed.
 
 use std::{
+    net::Ipv4Addr,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -23,6 +24,7 @@ use super::{
 };
 use crate::support::{
     Answer, Bearer, Browser, Device, Stores, TestServer,
+    network::{self, Cable, Network},
     postgres_pair::PostgresPair,
     redis_pair::RedisPair,
     replica_process::ReplicaProcess,
@@ -42,11 +44,34 @@ pub struct Replica {
     pub postgres: TcpProxy,
 }
 
+/// A host of its own for the second replica, with a cable for each store.
+pub struct ReplicaHost {
+    network: Network,
+    to_clients: Cable,
+    pub to_redis: Cable,
+    pub to_postgres: Cable,
+}
+
+impl ReplicaHost {
+    fn new() -> Self {
+        let network = Network::new();
+        let [to_clients, to_redis, to_postgres] = [0, 1, 2].map(|number| network.connect(number));
+        Self { network, to_clients, to_redis, to_postgres }
+    }
+
+    /// Where the replica finds Redis and PostgreSQL, and where clients find the replica.
+    fn addresses(&self) -> [Ipv4Addr; 3] {
+        [self.to_redis.here, self.to_postgres.here, self.to_clients.there]
+    }
+}
+
 pub struct Deployment {
     /// The first runs in this process.
     pub replicas: [Replica; 2],
     /// The process of the second one; `None` while it is killed.
     process: Mutex<Option<ReplicaProcess>>,
+    /// The host of the second one, where this system allows namespaces.
+    pub host: Option<ReplicaHost>,
     pub redis: RedisPair,
     pub postgres: PostgresPair,
     pub recorder: Recorder,
@@ -63,30 +88,37 @@ impl Deployment {
     /// Starts it with these variables of both replicas.
     pub async fn start_with(variables: &[(&str, &str)]) -> Option<Self> {
         let (redis, postgres) = (RedisPair::start().await?, PostgresPair::start().await?);
-        let proxies = async || (TcpProxy::to(redis.master().port).await, TcpProxy::to(postgres.primary().port).await);
-        let database = |proxy: &TcpProxy| format!("postgres://postgres@127.0.0.1:{}/postgres", proxy.port);
-        let state = |proxy: &TcpProxy| format!("redis://127.0.0.1:{}/0", proxy.port);
-        let (first, second) = (proxies().await, proxies().await);
+        let host = network::is_in_network().then(ReplicaHost::new);
+        let [to_redis, to_postgres, at] = host.as_ref().map_or([Ipv4Addr::LOCALHOST; 3], ReplicaHost::addresses);
+        let proxies = async |to_redis, to_postgres| {
+            let redis = TcpProxy::listening_at(to_redis, redis.master().port).await;
+            (redis, TcpProxy::listening_at(to_postgres, postgres.primary().port).await)
+        };
+        let database = |proxy: &TcpProxy| format!("postgres://postgres@{}/postgres", proxy.authority());
+        let state = |proxy: &TcpProxy| format!("redis://{}/0", proxy.authority());
+        let first = proxies(Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST).await;
+        let second = proxies(to_redis, to_postgres).await;
         let stores =
             Stores::Servers { database: database(&first.1), redis: state(&first.0), prefix: "history".to_owned() };
         let limits = no_limits();
         let common = [("OPENAPI_RATE_LIMITS", &*limits), ("OAUTH_TTL_DAYS", "1")];
         let one = TestServer::start_with(stores, &[&common, variables].concat()).await;
-        let address = || format!("127.0.0.1:{}", free_port());
+        let address = || format!("{at}:{}", free_port());
         let variables = [
             ("DATABASE_URL", database(&second.1)),
             ("REDIS_URL", state(&second.0)),
             ("LISTEN", address()),
             ("INNER_LISTEN", address()),
         ];
-        let mut other = one.replica_with(&variables.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
-        other.halt().await;
-        let process = ReplicaProcess::start(&other, one.clock.offset()).await;
+        let other = one.replica_elsewhere(&variables.each_ref().map(|(name, value)| (*name, value.as_str())));
+        let network = host.as_ref().map(|host| &host.network);
+        let process = ReplicaProcess::start(&other, network, one.clock.offset()).await;
         let recorder = Recorder::new(one.clock.clone());
         let replicas = [(one, first), (other, second)];
         Some(Self {
             replicas: replicas.map(|(server, (redis, postgres))| Replica { server, redis, postgres }),
             process: Mutex::new(Some(process)),
+            host,
             redis,
             postgres,
             recorder,
@@ -151,7 +183,8 @@ impl Deployment {
         process.unwrap().kill();
         tokio::time::sleep(downtime).await;
         let replica = &self.replicas[1].server;
-        let mut process = ReplicaProcess::start(replica, replica.clock.offset()).await;
+        let network = self.host.as_ref().map(|host| &host.network);
+        let mut process = ReplicaProcess::start(replica, network, replica.clock.offset()).await;
         let mut place = self.process.lock();
         // The clock went on while the process started.
         process.set_clock(replica.clock.offset());

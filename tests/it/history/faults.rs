@@ -11,7 +11,10 @@ use rand::{
 use tokio::time::{Instant, sleep};
 
 use super::deployment::Deployment;
-use crate::support::tcp_proxy::{TcpProxy, Traffic};
+use crate::support::{
+    network::Loss,
+    tcp_proxy::{TcpProxy, Traffic},
+};
 
 #[derive(Clone, Copy, Debug)]
 enum Fault {
@@ -30,6 +33,8 @@ enum Fault {
     /// Existing connections become silent.
     Cut,
     Partition(Traffic),
+    /// The network between the second replica and a store loses what is sent in one direction or in both.
+    PacketLoss(Loss),
 }
 
 /// Faults that every run has, because they take long.
@@ -48,13 +53,22 @@ const SOMETIMES: [Fault; 10] = [
     Fault::Partition(Traffic::Refused),
 ];
 
+/// Faults of a deployment whose second replica has a host of its own.
+const LOSSES: [Fault; 3] =
+    [Fault::PacketLoss(Loss::Requests), Fault::PacketLoss(Loss::Replies), Fault::PacketLoss(Loss::Both)];
+
 /// Injects one fault after the other until a time. Ends healed.
 pub async fn inject(deployment: &Deployment, mut random: StdRng, until: Instant) {
     let mut always = ALWAYS.to_vec();
+    let mut sometimes = SOMETIMES.to_vec();
+    if deployment.host.is_some() {
+        always.extend(LOSSES.choose(&mut random));
+        sometimes.extend(LOSSES);
+    }
     always.shuffle(&mut random);
     while Instant::now() < until || !always.is_empty() {
         sleep(Duration::from_millis(random.random_range(300..1_200))).await;
-        let chosen = *SOMETIMES.choose(&mut random).unwrap();
+        let chosen = *sometimes.choose(&mut random).unwrap();
         let fault = if random.random_bool(0.4) { always.pop().unwrap_or(chosen) } else { chosen };
         let lasts = Duration::from_millis(random.random_range(200..2_000));
         eprintln!("{fault:?} for {lasts:?}");
@@ -103,6 +117,13 @@ async fn suffer(deployment: &Deployment, fault: Fault, lasts: Duration, random: 
             proxy.set_traffic(traffic);
             sleep(lasts).await;
             proxy.set_traffic(Traffic::All);
+        }
+        Fault::PacketLoss(loss) => {
+            let host = deployment.host.as_ref().unwrap();
+            let cable = if random.random_bool(0.5) { &host.to_redis } else { &host.to_postgres };
+            cable.lose(loss);
+            sleep(lasts).await;
+            cable.repair(loss);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{TestServer, clock::TestClock, server::run_application};
+use super::{TestServer, clock::TestClock, network::Network, server::run_application};
 
 /// The variable with the offset of the clock at the start.
 const CLOCK: &str = "TEST_REPLICA_CLOCK";
@@ -24,9 +24,12 @@ pub struct ReplicaProcess {
 }
 
 impl ReplicaProcess {
-    /// Starts a process at the address and on the stores of a server that was halted, and waits until it responds.
-    pub async fn start(server: &TestServer, offset: i64) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+    /// Starts a process at the address and on the stores of a server that does not run here, and waits until it
+    /// responds. With a network, the address is one of its own.
+    pub async fn start(server: &TestServer, network: Option<&Network>, offset: i64) -> Self {
+        let program = std::env::current_exe().unwrap();
+        let mut child = network
+            .map_or_else(|| Command::new(&program), |network| network.command(&program))
             .args(["support::replica_process::serve_for_another_test", "--exact", "--ignored", "--nocapture"])
             .env_clear()
             .envs(server.variables())

@@ -48,7 +48,7 @@ pub struct TestServer {
     /// The address of the listener of internal services, also while the server is halted.
     inner: Option<SocketAddr>,
     // Metrics are collected as long as this exists.
-    telemetry: Telemetry,
+    telemetry: Option<Telemetry>,
     directory: Arc<tempfile::TempDir>,
 }
 
@@ -166,10 +166,26 @@ impl TestServer {
         Self::run(self.stores.clone(), env, self.clock.clone(), Arc::clone(&self.directory)).await
     }
 
+    /// A second server that another process runs, at the addresses `LISTEN` and `INNER_LISTEN`.
+    pub fn replica_elsewhere(&self, variables: &[(&str, &str)]) -> Self {
+        let mut env = self.env.clone();
+        env.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Self {
+            url: format!("http://{}", env["LISTEN"]),
+            clock: self.clock.clone(),
+            stores: self.stores.clone(),
+            inner: Some(env["INNER_LISTEN"].parse().unwrap()),
+            env,
+            running: None,
+            telemetry: None,
+            directory: Arc::clone(&self.directory),
+        }
+    }
+
     /// Serves the public listener of another process on the same database with these state stores. Returns its URL.
     pub async fn replica_with_state(&self, state: StateStores) -> String {
         let config = config(&self.env);
-        let dependencies = dependencies(&self.clock, &self.telemetry);
+        let dependencies = dependencies(&self.clock, self.telemetry.as_ref().unwrap());
         let (sql, standalone) = app::connect_sql(&config, None).await.unwrap();
         let app = Application::new(&config, sql, state, standalone, dependencies).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -187,7 +203,7 @@ impl TestServer {
     ) -> Self {
         let (running, telemetry) = run_application(&env, &clock).await;
         let (url, inner) = (format!("http://{}", running.bound.public), running.bound.inner);
-        Self { url, clock, stores, env, running: Some(running), inner, telemetry, directory }
+        Self { url, clock, stores, env, running: Some(running), inner, telemetry: Some(telemetry), directory }
     }
 
     pub fn running(&self) -> &RunningServer {
@@ -240,7 +256,7 @@ impl TestServer {
     pub async fn resume(&mut self) {
         let (running, telemetry) = run_application(&self.env, &self.clock).await;
         self.inner = running.bound.inner;
-        (self.running, self.telemetry) = (Some(running), telemetry);
+        (self.running, self.telemetry) = (Some(running), Some(telemetry));
     }
 
     /// The server's environment.

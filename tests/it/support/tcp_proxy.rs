@@ -1,8 +1,11 @@
 //! A TCP proxy that can silence, hold or refuse its connections, as a broken network does.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU16, AtomicUsize, Ordering},
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, AtomicUsize, Ordering},
+    },
 };
 
 use tokio::{
@@ -35,6 +38,7 @@ enum Direction {
 
 /// Forwards connections from a port of its own.
 pub struct TcpProxy {
+    address: Ipv4Addr,
     pub port: u16,
     cut: watch::Sender<()>,
     traffic: watch::Sender<Traffic>,
@@ -46,9 +50,15 @@ pub struct TcpProxy {
 impl TcpProxy {
     /// Starts a proxy to a port of this machine.
     pub async fn to(port: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::listening_at(Ipv4Addr::LOCALHOST, port).await
+    }
+
+    /// Starts a proxy at an address of this machine to a port of it.
+    pub async fn listening_at(address: Ipv4Addr, port: u16) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let port_here = listener.local_addr().unwrap().port();
         let proxy = Self {
+            address,
             port: port_here,
             cut: watch::Sender::new(()),
             traffic: watch::Sender::new(Traffic::All),
@@ -74,6 +84,11 @@ impl TcpProxy {
             }
         });
         proxy
+    }
+
+    /// Its address and port, as URLs contain them.
+    pub fn authority(&self) -> String {
+        format!("{}:{}", self.address, self.port)
     }
 
     /// The number of accepted connections.
