@@ -49,6 +49,8 @@ impl Chromium {
             .args(["--remote-debugging-port=0", "--window-size=1280,900", "--accept-lang=en-US", "--hide-scrollbars"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
+            // Further directories of the browser end with its profile.
+            .env("TMPDIR", profile.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
