@@ -15,6 +15,7 @@ mod linear;
 mod packet_loss;
 mod partitions;
 mod record;
+mod replica_host;
 mod requests;
 mod sessions;
 mod tokens;
@@ -42,7 +43,7 @@ async fn history_of_two_replicas_with_failing_stores_obeys_the_contract() {
     let first_seed = variable("TEST_HISTORY_SEED").unwrap_or_else(|| rounds.map_or(1, |_| rand::random()));
     for seed in (0..rounds.unwrap_or(1)).map(|round| first_seed.wrapping_add(round)) {
         eprintln!("TEST_HISTORY_SEED={seed}");
-        let Some(deployment) = Deployment::start().await else { return };
+        let Some(deployment) = Deployment::start_with(&[("REDIS_WAIT_REPLICAS", "1")]).await else { return };
         let history = deployment.run(seed, ROUND).await;
         assert_is_substantial(&history);
         let faults = judge(&history);

@@ -1,6 +1,6 @@
-//! Two replicas on a PostgreSQL with a synchronous standby and on a Redis with a replica that confirms writes. Each
-//! replica of the service has proxies of its own, so that a partition can separate one replica from one store. The second replica is a process, to be
-//! killed.
+//! Two replicas of the service on a PostgreSQL with a synchronous standby and on a Redis with a replica. Each has proxies
+//! of its own, so that a partition can separate one replica from one store. The second one is a process, to be killed,
+//! and has a host of its own where the system allows it.
 
 use std::{
     net::Ipv4Addr,
@@ -20,11 +20,11 @@ use super::{
     actors::{Actor, DeviceCodes},
     faults,
     record::{History, Recorder, TokenCall},
+    replica_host::ReplicaHost,
     requests::TIMEOUT,
 };
 use crate::support::{
-    Answer, Bearer, Browser, Device, Stores, TestServer,
-    network::{self, Cable, Network},
+    Answer, Bearer, Browser, Device, Stores, TestServer, network,
     postgres_pair::PostgresPair,
     redis_pair::RedisPair,
     replica_process::ReplicaProcess,
@@ -44,27 +44,6 @@ pub struct Replica {
     pub postgres: TcpProxy,
 }
 
-/// A host of its own for the second replica, with a cable for each store.
-pub struct ReplicaHost {
-    network: Network,
-    to_clients: Cable,
-    pub to_redis: Cable,
-    pub to_postgres: Cable,
-}
-
-impl ReplicaHost {
-    fn new() -> Self {
-        let network = Network::new();
-        let [to_clients, to_redis, to_postgres] = [0, 1, 2].map(|number| network.connect(number));
-        Self { network, to_clients, to_redis, to_postgres }
-    }
-
-    /// Where the replica finds Redis and PostgreSQL, and where clients find the replica.
-    fn addresses(&self) -> [Ipv4Addr; 3] {
-        [self.to_redis.here, self.to_postgres.here, self.to_clients.there]
-    }
-}
-
 pub struct Deployment {
     /// The first runs in this process.
     pub replicas: [Replica; 2],
@@ -82,7 +61,7 @@ pub struct Deployment {
 impl Deployment {
     /// Returns `None` with a message when the tests have no servers.
     pub async fn start() -> Option<Self> {
-        Self::start_with(&[("REDIS_WAIT_REPLICAS", "1")]).await
+        Self::start_with(&[]).await
     }
 
     /// Starts it with these variables of both replicas.
