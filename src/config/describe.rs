@@ -112,6 +112,7 @@ fn tokens(config: &Config) -> Vec<(&'static Setting, String)> {
     let limits = LimitName::ALL.iter().map(|name| format!("{}={}", name.as_str(), quota(config.limits.quota(*name))));
     vec![
         (&settings::SECRET_KEY, format!("set, {} bytes", secrets.secret_key.expose().len())),
+        (&settings::SECRET_KEY_NEXT, or_off(secrets.next.as_ref().map(|_| "set"))),
         (&settings::SECRET_KEYS_PREVIOUS, or_off(Some(kids).filter(|list| !list.is_empty()))),
         (&settings::SECRET_KEY_ROTATED_AT, or_off(secrets.rotated_at.map(|at| at.to_rfc3339()))),
         (&settings::INNER_API_KEY, or_off(secrets.inner_api_key.as_ref().map(|_| "set"))),

@@ -8,7 +8,9 @@ use super::{
     mode::Mode,
     reader::Reader,
     secret_strength::MinStrength,
-    settings::{INIT_PASSWORD, INNER_API_KEY, SECRET_KEY, SECRET_KEY_ROTATED_AT, SECRET_KEYS_PREVIOUS, Setting},
+    settings::{
+        INIT_PASSWORD, INNER_API_KEY, SECRET_KEY, SECRET_KEY_NEXT, SECRET_KEY_ROTATED_AT, SECRET_KEYS_PREVIOUS, Setting,
+    },
 };
 use crate::domain::{
     key::{KeyRing, ReplacedSecret},
@@ -18,6 +20,8 @@ use crate::domain::{
 const HOW_TO_GENERATE: &str = "generate one with `openssl rand -base64 42`";
 /// The clocks of machines may differ by this time.
 const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+/// How far ahead the end of a rollout may be, until which replicas with the replaced key go on.
+const MAX_ROLLOUT: TimeDelta = TimeDelta::hours(1);
 
 /// An earlier value of `SECRET_KEY`.
 #[derive(Clone, Debug)]
@@ -31,6 +35,8 @@ pub struct PreviousKey {
 pub struct Secrets {
     /// JWTs are signed with it, and all keys derive from it.
     pub secret_key: Secret,
+    /// Will replace it.
+    pub next: Option<Secret>,
     /// Newest first.
     pub previous: Vec<PreviousKey>,
     /// The time since which the newest previous key is not in use.
@@ -66,6 +72,13 @@ impl Secrets {
                 Secret::new("")
             }),
         };
+        let next = check.reader.secret(&SECRET_KEY_NEXT);
+        if let Some(secret) = &next {
+            check.own_secret(&SECRET_KEY_NEXT, secret, MinStrength::SIGNING_KEY);
+            if secret.expose() == secret_key.expose() {
+                check.reader.problem(&SECRET_KEY_NEXT, "is SECRET_KEY itself; remove it once the key is replaced");
+            }
+        }
         let inner_api_key = check.reader.secret(&INNER_API_KEY);
         if let Some(key) = &inner_api_key {
             check.own_secret(&INNER_API_KEY, key, MinStrength::CREDENTIAL);
@@ -77,14 +90,15 @@ impl Secrets {
         }
         let previous = read_previous(&mut check);
         let rotated_at = read_rotated_at(reader, &previous, now);
-        Self { secret_key, previous, rotated_at, inner_api_key, init_password }
+        Self { secret_key, next, previous, rotated_at, inner_api_key, init_password }
     }
 
     pub fn key_ring(&self) -> KeyRing {
         let previous: Vec<_> = self.previous.iter().map(|key| key.secret.clone()).collect();
         let replaced = previous.first().cloned().zip(self.rotated_at);
         let ring = KeyRing::new(self.secret_key.clone(), previous)
-            .with_key_ids(self.previous.iter().map(|key| key.kid.clone()));
+            .with_key_ids(self.previous.iter().map(|key| key.kid.clone()))
+            .with_next(self.next.clone());
         match replaced {
             Some((secret, at)) => ring.with_replaced(ReplacedSecret { secret, at }),
             None => ring,
@@ -155,10 +169,13 @@ fn read_rotated_at(reader: &mut Reader<'_>, previous: &[PreviousKey], now: DateT
         return None;
     };
     let at = at.to_utc();
-    if at > now + CLOCK_TOLERANCE {
+    if at > now + MAX_ROLLOUT + CLOCK_TOLERANCE {
         reader.problem(
             &SECRET_KEY_ROTATED_AT,
-            format_args!("is `{text}`, which is in the future; set it to the time when SECRET_KEY was replaced"),
+            format_args!(
+                "is `{text}`, which is more than an hour ahead; set it to the time when SECRET_KEY was replaced, or to the \
+                 end of the rollout that replaces it"
+            ),
         );
     } else if previous.is_empty() {
         reader.warning(&SECRET_KEY_ROTATED_AT, "has no effect without SECRET_KEYS_PREVIOUS; remove it");

@@ -38,8 +38,12 @@ settings! {
         /// Earlier values of `SECRET_KEY`, newest first: `kid:secret,kid:secret`. They open user codes and page links
         /// that were issued before, and are never used for new values.
         SECRET_KEYS_PREVIOUS: secret;
-        /// The time when `SECRET_KEY` replaced the first of `SECRET_KEYS_PREVIOUS`, like `2026-11-20T08:00:00Z`.
-        /// Console sessions that the replaced key signed end within `ACCESS_TOKEN_EXPIRE_MINUTES` after it.
+        /// The key that will replace `SECRET_KEY`: what it signs is accepted, and new values still use `SECRET_KEY`. For
+        /// rotations under traffic, during which some replicas use it already.
+        SECRET_KEY_NEXT: secret;
+        /// The time when `SECRET_KEY` replaced the first of `SECRET_KEYS_PREVIOUS` on all replicas, like
+        /// `2026-11-20T08:00:00Z`, at most an hour ahead. Console sessions that the replaced key signed end within
+        /// `ACCESS_TOKEN_EXPIRE_MINUTES` after it.
         SECRET_KEY_ROTATED_AT or "such sessions end at the restart with the new key";
         /// The service key of internal callers, at least 16 bytes. Without it, introspection and `TokenService` are not
         /// served.

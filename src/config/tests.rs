@@ -70,6 +70,8 @@ fn each_bad_variable_is_named_with_its_fix() {
         ("SECRET_KEYS_PREVIOUS", "old:sk-9f73s3ljTXVcMT3Blb3ljTqtsKiGHXVcMT3BlbkFJLK7U", "remove it"),
         ("SECRET_KEYS_PREVIOUS", "old:short", "remove it"),
         ("SECRET_KEYS_PREVIOUS", "old:0123456789012345678901234567890123456789", "easy to guess"),
+        ("SECRET_KEY_NEXT", "short", "openssl rand"),
+        ("SECRET_KEY_NEXT", KEY, "SECRET_KEY itself"),
         ("SECRET_KEY_ROTATED_AT", "yesterday", "2026-11-20T08:00:00Z"),
         ("SECRET_KEY_ROTATED_AT", "2999-01-01T00:00:00Z", "when SECRET_KEY was replaced"),
         ("INNER_API_KEY", "fifteen bytes 1", "openssl rand"),
@@ -221,6 +223,7 @@ fn every_problem_is_reported_at_once() {
 fn no_secret_is_printed_by_problems_debug_or_description() {
     let secrets = [
         ("SECRET_KEY", "geheim-sauce-that-is-long-enough-0001"),
+        ("SECRET_KEY_NEXT", "geheim-0010-q8Zr1vYwT0m5uJx3nKc7bPd9sLf2hGa4eWi"),
         ("SECRET_KEYS_PREVIOUS", "old:geheim-0002-q8Zr1vYwT0m5uJx3nKc7,older:geheim-0003-bPd9sLf2hGa4eWiXoRtN"),
         ("INNER_API_KEY", "geheim-0004-and-more-of-it"),
         ("DATABASE_URL", "postgres://dify:geheim-0005@db/dify?password=geheim-0006"),

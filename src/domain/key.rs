@@ -136,10 +136,12 @@ pub struct ReplacedSecret {
     pub at: DateTime<Utc>,
 }
 
-/// The current `SECRET_KEY` and the previous ones. New values use the current one. Look-ups of user codes and handles
-/// try each.
+/// The current `SECRET_KEY`, the next one and the previous ones. New values use the current one. Look-ups of user codes
+/// and handles try each.
 pub struct KeyRing {
     current: KeyGeneration,
+    /// Replaces the current one soon, and is in use by replicas that have been restarted with it.
+    next: Option<KeyGeneration>,
     previous: Vec<KeyGeneration>,
     replaced: Option<ReplacedSecret>,
 }
@@ -154,7 +156,7 @@ impl KeyRing {
     /// `previous` is sorted newest first.
     pub fn new(current: Secret, previous: Vec<Secret>) -> Self {
         let previous = previous.into_iter().map(KeyGeneration::new).collect();
-        Self { current: KeyGeneration::new(current), previous, replaced: None }
+        Self { current: KeyGeneration::new(current), next: None, previous, replaced: None }
     }
 
     /// Names the previous keys, newest first.
@@ -166,6 +168,12 @@ impl KeyRing {
         self
     }
 
+    /// Also accepts what the secret makes that will replace the current one.
+    #[must_use]
+    pub fn with_next(self, next: Option<Secret>) -> Self {
+        Self { next: next.map(KeyGeneration::new), ..self }
+    }
+
     /// Also accepts JWTs that the replaced secret signed before it was replaced.
     #[must_use]
     pub fn with_replaced(self, replaced: ReplacedSecret) -> Self {
@@ -173,7 +181,7 @@ impl KeyRing {
     }
 
     fn generations(&self) -> impl Iterator<Item = &KeyGeneration> {
-        std::iter::once(&self.current).chain(&self.previous)
+        std::iter::once(&self.current).chain(&self.next).chain(&self.previous)
     }
 
     /// The secret that new JWTs are signed with. Like Dify, it is used without derivation.
@@ -181,12 +189,19 @@ impl KeyRing {
         &self.current.secret
     }
 
-    /// The secret that a `kid` header names; `None` for an unknown one.
-    pub(crate) fn shared_secret(&self, key_id: &str) -> Option<&Secret> {
+    /// The secrets whose JWTs are accepted as those of the current one: it, and the next one.
+    pub(crate) fn verifying_secrets(&self) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.current).chain(&self.next).map(|generation| &generation.secret)
+    }
+
+    /// The secrets that a `kid` header may stand for at a time; none for an unknown one. Until the secret is replaced on
+    /// all replicas, the name of the current one may stand for the replaced one, too.
+    pub(crate) fn shared_secrets(&self, key_id: &str, now: DateTime<Utc>) -> Vec<&Secret> {
         if key_id == SHARED_KEY_ID {
-            return Some(&self.current.secret);
+            let replaced = self.replaced.iter().filter(|replaced| now < replaced.at).map(|replaced| &replaced.secret);
+            return self.verifying_secrets().chain(replaced).collect();
         }
-        self.previous.iter().find(|key| key.id.as_deref() == Some(key_id)).map(|key| &key.secret)
+        self.previous.iter().filter(|key| key.id.as_deref() == Some(key_id)).map(|key| &key.secret).collect()
     }
 
     /// The secret whose JWTs are accepted until they expire. Without the time of the replacement, JWTs of previous

@@ -98,3 +98,45 @@ async fn previous_key_without_a_time_authenticates_nobody(stores: Stores) {
     assert!(browser.is_signed_in().await);
     assert!(!browser.at(&new).is_signed_in().await);
 }
+
+/// Both phases of a planned rotation, with a replica before and one after each step: nobody notices.
+#[tokio::test(flavor = "multi_thread")]
+async fn rotation_in_two_phases_on_two_replicas_fails_for_nobody() {
+    let Some(stores) = Stores::servers().await else { return };
+    let before = start(stores).await;
+    let announced = before.replica_with(&[("SECRET_KEY_NEXT", NEW_KEY)]).await;
+    serve_each_other(&before, &announced).await;
+
+    let (previous, rollout) = (format!("old:{OLD_KEY}"), chrono::TimeDelta::minutes(15));
+    let end = (before.clock.now() + rollout).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let replaced = before
+        .replica_with(&[("SECRET_KEY", NEW_KEY), ("SECRET_KEYS_PREVIOUS", &previous), ("SECRET_KEY_ROTATED_AT", &end)])
+        .await;
+    serve_each_other(&announced, &replaced).await;
+    before.advance(300);
+    serve_each_other(&announced, &replaced).await;
+
+    // Then all replicas have the new key.
+    let last = Browser::signed_in(&announced, OWNER).await;
+    before.advance(900);
+    assert!(last.at(&replaced).is_signed_in().await);
+    let forged = Browser::signed_in(&announced, OWNER).await;
+    assert!(!forged.at(&replaced).is_signed_in().await, "the replaced key signs nobody in after the rollout");
+    before.advance(ACCESS_LIFETIME);
+    assert!(!last.at(&replaced).is_signed_in().await);
+}
+
+/// Whether sign-ins and pages that begin at one replica continue at the other, in both directions.
+async fn serve_each_other(left: &TestServer, right: &TestServer) {
+    for (one, other) in [(left, right), (right, left)] {
+        let browser = Browser::signed_in(one, OWNER).await.at(other);
+        assert!(browser.is_signed_in().await);
+        let (approved, shown) = (Device::start(one, "laptop").await, Device::start(one, "phone").await);
+        let page = enter_code(one, &shown).await;
+        let answer = open_page(&browser, &page).await;
+        assert!(answer.status == 200 && answer.text.contains(&shown.user_code), "{}", answer.text);
+        assert_eq!(browser.approve(&approved.user_code).await.0, 200);
+        let token = approved.poll_at(other).await;
+        assert_eq!(token.status, 200, "{}", token.text);
+    }
+}

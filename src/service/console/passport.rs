@@ -122,10 +122,11 @@ impl Passports {
         encode(&Header::new(Algorithm::HS256), claims, &key).map(Secret::new).map_err(Error::internal)
     }
 
-    /// Checks the signature. A token under the replaced secret counts only if it expires within the access lifetime
+    /// Checks the signature. A token under the next secret counts like one under the current one: a replica that already
+    /// uses it has issued it. A token under the replaced secret counts only if it expires within the access lifetime
     /// after the replacement, as those that were issued before do.
     fn verify<C: Expiring>(&self, token: &str) -> Option<C> {
-        decode_signed(token, self.keys.signing_secret()).or_else(|| {
+        self.keys.verifying_secrets().find_map(|secret| decode_signed(token, secret)).or_else(|| {
             let replaced = self.keys.replaced_secret()?;
             let last_expiry = replaced.at.checked_add_signed(self.access_lifetime)?;
             decode_signed(token, &replaced.secret).filter(|claims: &C| claims.exp() <= last_expiry.timestamp())

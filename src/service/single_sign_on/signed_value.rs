@@ -138,10 +138,14 @@ impl SignedValues {
         if header.alg != Algorithm::HS256 {
             return Err(SignedValueError::WrongAlgorithm);
         }
-        let secret = header.kid.and_then(|id| self.keys.shared_secret(&id)).ok_or(SignedValueError::UnknownKeyId)?;
-        let payload: serde_json::Value = decode(value, &DecodingKey::from_secret(secret.expose().as_bytes()), &hs256())
-            .map_err(|_| SignedValueError::BadSignature)?
-            .claims;
+        let secrets = header.kid.map(|id| self.keys.shared_secrets(&id, now)).unwrap_or_default();
+        if secrets.is_empty() {
+            return Err(SignedValueError::UnknownKeyId);
+        }
+        let payload = |secret: &Secret| {
+            decode::<serde_json::Value>(value, &DecodingKey::from_secret(secret.expose().as_bytes()), &hs256()).ok()
+        };
+        let payload = secrets.into_iter().find_map(payload).ok_or(SignedValueError::BadSignature)?.claims;
         let registered = RegisteredClaims::deserialize(&payload).map_err(|_| SignedValueError::MalformedClaims)?;
         if !registered.aud.is(C::AUDIENCE) {
             return Err(SignedValueError::WrongAudience);
