@@ -104,6 +104,7 @@ impl Confirmer {
     async fn run(mut self, mut queue: mpsc::Receiver<QueuedWrite>) {
         let mut queued = Vec::new();
         while queue.recv_many(&mut queued, MAX_GROUP).await > 0 {
+            let connected = self.connect().await;
             let mut writes = Vec::new();
             let mut replies = Vec::new();
             // A write whose caller has given up is not sent.
@@ -111,10 +112,14 @@ impl Confirmer {
                 writes.push((write.command, write.key));
                 replies.push(write.reply);
             }
-            if writes.is_empty() {
-                continue;
-            }
-            let outcomes = self.confirm(&writes).await;
+            let outcomes = match connected {
+                _ if writes.is_empty() => continue,
+                Ok(handle) => self.confirm(handle, &writes).await,
+                Err(error) => {
+                    let cause = error.to_string();
+                    writes.iter().map(|_| Err(Error::unavailable(cause.clone()))).collect()
+                }
+            };
             for (reply, outcome) in replies.into_iter().zip(outcomes) {
                 // The caller may have given up meanwhile.
                 let _ = reply.send(outcome);
@@ -123,17 +128,8 @@ impl Confirmer {
     }
 
     /// The outcome of each write.
-    async fn confirm(&mut self, writes: &[(Cmd, String)]) -> Vec<Reply> {
+    async fn confirm(&mut self, handle: ConnectionHandle, writes: &[(Cmd, String)]) -> Vec<Reply> {
         let deadline = Instant::now() + CONFIRMATION_TIMEOUT;
-        let connected =
-            timeout_at(deadline, self.connect()).await.unwrap_or_else(|elapsed| Err(Error::unavailable(elapsed)));
-        let handle = match connected {
-            Ok(handle) => handle,
-            Err(error) => {
-                let message = error.to_string();
-                return writes.iter().map(|_| Err(Error::unavailable(message.clone()))).collect();
-            }
-        };
         let group = Group { writes, marker_key: &self.marker_key, replicas: self.replicas, deadline };
         let confirmed = confirm(handle, &group).await;
         if confirmed.needs_reconnect {
@@ -143,6 +139,7 @@ impl Confirmer {
         confirmed.replies
     }
 
+    /// Waits for an attempt to connect, which has a limit of its own.
     async fn connect(&self) -> Result<ConnectionHandle> {
         match self.slot.connection(&self.pool, &self.probe_key) {
             SlotConnection::Up(handle) => Ok(handle),

@@ -1,7 +1,8 @@
 //! A master of a cluster that is killed, and a replica that takes its slots over.
 
-use std::process::Command;
+use std::{process::Command, sync::Arc, time::Duration};
 
+use dify_openapi::testing::ports::NonceKind;
 use reqwest::Method;
 
 use super::{super::redis_topologies::form_cluster, traffic::Traffic};
@@ -86,4 +87,24 @@ async fn node_that_does_not_respond_delays_nobody() {
     let nodes = format!("127.0.0.1:{},127.0.0.1:{}", silent.port, node.port);
     let Some(server) = start_server(&nodes, &[]).await else { return };
     assert_eq!(Bearer::sign_in(&server, OWNER, "laptop").await.get("/openapi/v1/account").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn command_whose_reply_is_lost_is_not_repeated() {
+    let Some(node) = RedisProcess::start_with("port {port}\ncluster-enabled yes").await else { return };
+    form_cluster(&node, &[]).await;
+    let proxy = TcpProxy::to(node.port).await;
+    assert_eq!(node.ask(&format!("config set cluster-announce-port {}", proxy.port)).trim(), "OK");
+    let Some(server) = start_server(&format!("127.0.0.1:{}", proxy.port), &[]).await else { return };
+    let nonces = Arc::clone(&server.running().app.stores().nonces);
+    assert!(nonces.consume(NonceKind::SsoState, "first").await.unwrap());
+    proxy.set_traffic(tcp_proxy::Traffic::RequestsOnly);
+    let consumed = tokio::spawn(async move { nonces.consume(NonceKind::SsoState, "second").await });
+    node.wait_for("keys *second", |keys| keys.contains("second")).await;
+    proxy.set_traffic(tcp_proxy::Traffic::Refused);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    proxy.set_traffic(tcp_proxy::Traffic::All);
+    // Not `false`: nobody else has consumed it.
+    let outcome = consumed.await.unwrap();
+    assert!(outcome.is_err(), "{outcome:?}");
 }
