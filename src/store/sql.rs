@@ -24,6 +24,7 @@ mod conversations;
 mod db_uuid;
 mod deletion;
 mod dify_tables;
+mod disk;
 mod drafts;
 mod driver_error;
 mod end_users;

@@ -23,7 +23,7 @@ mod tokens;
 use std::time::Duration;
 
 use self::{deployment::Deployment, record::History};
-use crate::support::network::in_network;
+use crate::support::namespace::Namespace;
 
 /// How long the actors of one round work.
 const ROUND: Duration = Duration::from_secs(16);
@@ -35,7 +35,7 @@ fn judge(history: &History) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn history_of_two_replicas_with_failing_stores_obeys_the_contract() {
-    if in_network("history::history_of_two_replicas_with_failing_stores_obeys_the_contract").is_some() {
+    if Namespace::Network.repeats("history::history_of_two_replicas_with_failing_stores_obeys_the_contract") {
         return;
     }
     let variable = |name| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());

@@ -1,14 +1,15 @@
 //! Readiness is the ability to work: the database accepts writes, Redis accepts the commands.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, io::Write as _, path::Path, process::Command};
 
 use crate::support::{
     Answer, Bearer, Browser, Stores, TestServer,
     database::scalar,
     logs::Logs,
+    namespace::{Namespace, run},
     postgres_process::PostgresProcess,
     redis_process::RedisProcess,
-    server::{OWNER, PASSWORD},
+    server::{OWNER, PASSWORD, no_limits},
 };
 
 async fn ready(server: &TestServer) -> Answer {
@@ -62,6 +63,45 @@ async fn database_without_writes_is_not_ready_and_answers_503() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     assert_eq!(ready(&server).await.status, 200);
+}
+
+/// A SQLite on a disk of 16 MiB that is full.
+#[tokio::test(flavor = "multi_thread")]
+async fn full_disk_is_503_until_it_has_space() {
+    let repeats = Namespace::Mounts.repeats("readiness::full_disk_is_503_until_it_has_space");
+    if repeats || !Namespace::Mounts.is_here() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    run(Command::new("mount").args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(directory.path()));
+    let url = format!("sqlite://{}?mode=rwc", directory.path().join("test.db").display());
+    let server =
+        TestServer::start_with(Stores::Sqlite, &[("DATABASE_URL", &url), ("OPENAPI_RATE_LIMITS", &no_limits())]).await;
+    let bearer = Bearer::sign_in(&server, OWNER, "laptop").await;
+    assert_eq!(ready(&server).await.status, 200);
+
+    let filler = directory.path().join("filler");
+    let mut file = fs::File::create(&filler).unwrap();
+    while file.write_all(&[1; 4_096]).is_ok() {}
+    let answer = ready(&server).await;
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    assert!(answer.text.contains(r#"{"name":"sql","health":"failed"}"#), "{}", answer.text);
+    // SQLite has some space in its log, in which the first sign-ins find room.
+    let mut login = Browser::anonymous(&server).login(OWNER, PASSWORD).await;
+    for _ in 0..1_000 {
+        if login.status != 200 {
+            break;
+        }
+        login = Browser::anonymous(&server).login(OWNER, PASSWORD).await;
+    }
+    assert_eq!(login.outcome(), (503, "service_unavailable".to_owned()), "{}", login.text);
+    assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
+
+    fs::remove_file(&filler).unwrap();
+    drop(file);
+    assert_eq!(ready(&server).await.status, 200);
+    assert_eq!(Browser::anonymous(&server).login(OWNER, PASSWORD).await.status, 200);
+    assert_eq!(bearer.delete("/openapi/v1/account/sessions/self").await.0, 200);
 }
 
 async fn set_read_only(url: &str, state: &str) {

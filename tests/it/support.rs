@@ -24,6 +24,7 @@ pub mod forms;
 pub mod grpc;
 pub mod logs;
 pub mod mariadb_process;
+pub mod namespace;
 pub mod network;
 pub mod openid_provider;
 pub mod pgbouncer;

@@ -9,12 +9,13 @@ use sea_orm::{
     sea_query::{Expr, Query},
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::spawn_blocking};
 use tracing::{instrument::WithSubscriber, subscriber::NoSubscriber};
 use zeroize::Zeroizing;
 
 use super::{
     connect_error::find_cause,
+    disk::{check_space, directory_of},
     pool::{names_authority, set_hooks, trust},
     primary::{Hosts, PrimaryFollower},
     rendered::RenderedStatements,
@@ -141,7 +142,9 @@ impl SqlStore {
         let backend = db.get_database_backend();
         let db = SqlPool::new(db, options.pooling);
         let follow = |hosts| Arc::new(PrimaryFollower::start(hosts, db.postgres_pool().clone()));
+        let directory = if is_sqlite && !in_memory { directory_of(url) } else { None };
         Ok(Self {
+            directory: directory.map(Arc::from),
             primary: hosts.map(follow),
             db,
             backend,
@@ -161,11 +164,18 @@ impl SqlStore {
     }
 
     /// Checks that the database accepts writes: writes the row of the schema's version again. A standby, a read-only
-    /// file and a full disk refuse it.
+    /// file and a full disk refuse it. A SQLite file also needs space for further rows.
     pub(crate) async fn check_writable(&self) -> Result<()> {
         let write =
             Query::update().table(SCHEMA_VERSION_TABLE).value("migrated_by", Expr::col("migrated_by")).to_owned();
-        self.call("UPDATE", async { self.db.execute(&write).await }).await.map(|_| ())
+        self.call("UPDATE", async { self.db.execute(&write).await }).await?;
+        match self.directory.clone() {
+            Some(directory) => {
+                let checked = spawn_blocking(move || check_space(&directory)).await;
+                checked.map_err(Error::internal)?.map_err(Error::unavailable)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Closes the pool: waits for calls in progress and lets SQLite write its log into the file.

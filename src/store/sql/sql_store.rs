@@ -1,6 +1,6 @@
 //! The store's struct, and the calls that its other files are built from.
 
-use std::{error::Error as _, fmt, future::Future, sync::Arc};
+use std::{error::Error as _, fmt, future::Future, path::Path, sync::Arc};
 
 use dify_openapi_migrations::SchemaManager;
 use futures_util::TryFutureExt as _;
@@ -36,6 +36,8 @@ pub struct SqlStore {
     /// Which connections of the pool may be broken.
     pub(super) suspicion: Arc<Suspicion>,
     pub(super) keys: Arc<KeyRing>,
+    /// The directory of a SQLite file.
+    pub(super) directory: Option<Arc<Path>>,
     /// Follows the primary when the URL leaves a choice of hosts.
     pub(super) primary: Option<Arc<PrimaryFollower>>,
     pub(super) rendered: Arc<RenderedStatements>,

@@ -24,7 +24,8 @@ use super::{
     requests::TIMEOUT,
 };
 use crate::support::{
-    Answer, Bearer, Browser, Device, Stores, TestServer, network,
+    Answer, Bearer, Browser, Device, Stores, TestServer,
+    namespace::Namespace,
     postgres_pair::PostgresPair,
     redis_pair::RedisPair,
     replica_process::ReplicaProcess,
@@ -67,7 +68,7 @@ impl Deployment {
     /// Starts it with these variables of both replicas.
     pub async fn start_with(variables: &[(&str, &str)]) -> Option<Self> {
         let (redis, postgres) = (RedisPair::start().await?, PostgresPair::start().await?);
-        let host = network::is_in_network().then(ReplicaHost::new);
+        let host = Namespace::Network.is_here().then(ReplicaHost::new);
         let [to_redis, to_postgres, at] = host.as_ref().map_or([Ipv4Addr::LOCALHOST; 3], ReplicaHost::addresses);
         let proxies = async |to_redis, to_postgres| {
             let redis = TcpProxy::listening_at(to_redis, redis.master().port).await;

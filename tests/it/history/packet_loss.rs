@@ -10,17 +10,13 @@ use super::{
     deployment::Deployment,
     requests::{ACCOUNT, SESSIONS},
 };
-use crate::support::{
-    Answer, Bearer, Browser, Device, TestServer,
-    network::{Loss, in_network, is_in_network},
-    server::OWNER,
-};
+use crate::support::{Answer, Bearer, Browser, Device, TestServer, namespace::Namespace, network::Loss, server::OWNER};
 
 const LOSSES: [Loss; 3] = [Loss::Requests, Loss::Replies, Loss::Both];
 
 /// A deployment in a network of its own; `None` where the test ran in another process, or cannot run.
 async fn start(test: &str) -> Option<Deployment> {
-    if in_network(&format!("history::packet_loss::{test}")).is_some() || !is_in_network() {
+    if Namespace::Network.repeats(&format!("history::packet_loss::{test}")) || !Namespace::Network.is_here() {
         return None;
     }
     Deployment::start().await

@@ -1,51 +1,14 @@
 //! A host of its own for a process: a network namespace, with a cable to the host of the test for each way. A cable can
 //! lose packets in either direction, as a broken network does: nobody is informed.
 //!
-//! The host of the test has to be a namespace, too ([`in_network`]): without routes to other networks nothing leaves it.
+//! The test has to be in a namespace, too (`Namespace::Network`): without routes to other networks nothing leaves it.
 
 use std::{
     net::Ipv4Addr,
     process::{Child, ChildStdin, Command, Stdio},
 };
 
-/// Set in a test that runs in a network of its own.
-const IN_NETWORK: &str = "TEST_IN_NETWORK";
-
-/// Whether this process may make namespaces on its host: it is in one where only it runs.
-pub fn is_in_network() -> bool {
-    std::env::var_os(IN_NETWORK).is_some()
-}
-
-/// Repeats a test in a network of its own. `None` when it already is in one, or when this system allows no namespaces;
-/// the caller then continues here.
-pub fn in_network(test: &str) -> Option<()> {
-    if is_in_network() {
-        return None;
-    }
-    if !unshare().args(["true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        eprintln!("no network namespaces: they need root, or user namespaces");
-        return None;
-    }
-    let begin = r#"ip link set lo up && exec "$@""#;
-    let mut command = unshare();
-    command.args(["sh", "-c", begin, "sh"]).arg(std::env::current_exe().unwrap());
-    command.args([test, "--exact", "--nocapture"]).env(IN_NETWORK, "1").stdin(Stdio::null());
-    // The output is captured with that of this test.
-    let output = command.output().unwrap();
-    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    Some(())
-}
-
-/// Begins a command in a new namespace. Without root it gets the rights there and keeps its user.
-fn unshare() -> Command {
-    let mut command = Command::new("unshare");
-    if !super::postgres_process::is_root() {
-        command.args(["--user", "--map-current-user", "--keep-caps"]);
-    }
-    command.args(["--net", "--"]);
-    command
-}
+use super::namespace::run;
 
 /// A namespace. It ends with its last process.
 pub struct Network {
@@ -158,11 +121,6 @@ impl Cable {
 /// The namespace of a process, as the kernel names it.
 fn namespace_of(process: &str) -> std::path::PathBuf {
     std::fs::read_link(format!("/proc/{process}/ns/net")).unwrap()
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {output:?}");
 }
 
 fn feed(command: &mut Command, input: &str) {
