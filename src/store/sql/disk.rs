@@ -21,5 +21,5 @@ pub(super) fn directory_of(url: &str) -> Option<PathBuf> {
 /// Fails when the disk of a directory is full. SQLite itself succeeds as long as its log has space from before. Blocks on
 /// the file system; the file has no name, so it ends with this call.
 pub(super) fn check_space(directory: &Path) -> Result<()> {
-    tempfile::tempfile_in(directory)?.write_all(&[0; CHECK_BYTES])
+    tempfile::tempfile_in(directory)?.write_all(&vec![0; CHECK_BYTES])
 }
