@@ -13,6 +13,7 @@ import connections
 import engines
 import enterprise
 import size
+import telemetry
 import uploads
 from followers import followers
 from load import grpc_frame, h2load, h2load_words, lua, measured, wrk
@@ -264,6 +265,9 @@ def main():
                 server.stop()
         if arguments.only in "size":
             size_rows(arguments.seconds)
+        if arguments.only in "telemetry":
+            print("\nExport of traces and metrics")
+            telemetry.telemetry_rows(loads, arguments.seconds)
     finally:
         bare.terminate()
 
