@@ -124,7 +124,7 @@ impl Components {
         let local_leases = Arc::clone(&self.local_leases);
         let connections = self.connections(config)?;
         let credentials = Arc::new(connections.clone()) as Arc<dyn RunCredentials>;
-        let tools = plugin_daemon(config)?.map(|daemon| PluginDaemonTools::new(daemon, &self.memory));
+        let tools = plugin_daemon(config, &self.context)?.map(|daemon| PluginDaemonTools::new(daemon, &self.memory));
         let tools = tools.map(|tools| Arc::new(tools) as Arc<dyn ToolInvoker>);
         let resources = RunResources {
             tasks: &self.run_tasks,
@@ -211,7 +211,7 @@ impl Components {
             cache: self.stores.connection_cache.clone().filter(|_| self.standalone),
             backend: Arc::new(Backends {
                 declarative: DeclarativeBackend::new(Arc::new(outbound), Arc::clone(&self.context.clock), development),
-                plugin_daemon: plugin_daemon(config)?
+                plugin_daemon: plugin_daemon(config, &self.context)?
                     .map(|daemon| PluginDaemonBackend::new(daemon, Arc::clone(&self.context.clock), development)),
             }),
             presets: presets()?,
@@ -287,8 +287,8 @@ impl Components {
 }
 
 /// A client of the plugin daemon; `None` where none is configured.
-fn plugin_daemon(config: &Config) -> Result<Option<PluginDaemonClient>> {
-    let settings = config.plugin_daemon.as_ref().map(settings::plugin_daemon);
+fn plugin_daemon(config: &Config, context: &ServiceContext) -> Result<Option<PluginDaemonClient>> {
+    let settings = config.plugin_daemon.as_ref().map(|daemon| settings::plugin_daemon(daemon, &context.metrics));
     settings.map(|settings| PluginDaemonClient::new(&settings)).transpose()
 }
 

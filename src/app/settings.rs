@@ -19,6 +19,7 @@ use crate::{
         connections::ConnectionSettings, console::ConsoleSettings, device_flow::DeviceFlowSettings, file::FileSettings,
         member::MemberSettings, single_sign_on::SingleSignOnSettings, token_issuer::TokenIssuerSettings,
     },
+    telemetry::metrics::Metrics,
 };
 
 /// The path that identity providers return people to.
@@ -67,8 +68,8 @@ pub(super) fn connections(config: &Config) -> ConnectionSettings {
     ConnectionSettings { api_url: config.urls.api_url().to_owned(), web_url: config.urls.issuer().to_owned() }
 }
 
-pub(super) fn plugin_daemon(daemon: &PluginDaemon) -> PluginDaemonSettings {
-    PluginDaemonSettings { url: daemon.url.clone(), key: daemon.key.clone() }
+pub(super) fn plugin_daemon(daemon: &PluginDaemon, metrics: &Metrics) -> PluginDaemonSettings {
+    PluginDaemonSettings { url: daemon.url.clone(), key: daemon.key.clone(), metrics: Arc::clone(&metrics.upstreams) }
 }
 
 /// The client of the built-in identity provider.

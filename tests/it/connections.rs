@@ -13,6 +13,7 @@ mod races;
 mod refusals;
 mod runs;
 mod tools;
+mod traces;
 
 use std::ops::{Deref, DerefMut};
 

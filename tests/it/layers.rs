@@ -21,7 +21,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("dsl", &["domain", "memory", "ports", "runtime"]),
     ("runtime", &["domain", "expiring_cache", "memory", "ports", "store", "http_client", "telemetry"]),
     ("enterprise", &["domain", "expiring_cache", "memory", "ports", "store", "http_client", "telemetry"]),
-    ("connections", &["domain", "dsl", "expiring_cache", "memory", "ports", "runtime", "store", "http_client"]),
+    (
+        "connections",
+        &["domain", "dsl", "expiring_cache", "memory", "ports", "runtime", "store", "http_client", "telemetry"],
+    ),
     ("service", &["domain", "expiring_cache", "memory", "ports", "store", "telemetry"]),
     ("pipeline", &["domain", "service", "telemetry"]),
     ("rpc", &["domain", "memory", "service", "telemetry"]),

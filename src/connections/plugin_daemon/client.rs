@@ -1,5 +1,7 @@
 //! Requests to the daemon, and what their status reports.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use reqwest::{Client, Response};
@@ -9,6 +11,10 @@ use url::Url;
 use crate::{
     domain::{Error, Result, connection::provider_key::ProviderKey, id::WorkspaceId, secret::Secret},
     http_client::{BodyError, client_builder, read_body},
+    telemetry::{
+        client_call,
+        metrics::upstreams::{Upstream, UpstreamMetrics},
+    },
 };
 
 /// Longest body of a response whose status reports an error, in bytes.
@@ -20,6 +26,7 @@ pub(crate) struct PluginDaemonSettings {
     pub url: Url,
     /// Sent as `X-Api-Key`.
     pub key: Secret,
+    pub metrics: Arc<UpstreamMetrics>,
 }
 
 /// Why the daemon has not accepted a request. No variant quotes the request.
@@ -46,6 +53,7 @@ pub(crate) struct PluginDaemonClient {
     url: String,
     /// The value of `X-Api-Key`.
     key: HeaderValue,
+    metrics: Arc<UpstreamMetrics>,
 }
 
 impl PluginDaemonClient {
@@ -56,7 +64,7 @@ impl PluginDaemonClient {
             .map_err(|_| Error::internal("`PLUGIN_DAEMON_KEY` has characters that no HTTP header can hold"))?;
         key.set_sensitive(true);
         let url = settings.url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { client, url, key })
+        Ok(Self { client, url, key, metrics: Arc::clone(&settings.metrics) })
     }
 
     /// Calls a method of the provider's plugin, such as `tool/invoke`. Returns the response with its body unread. The
@@ -74,7 +82,9 @@ impl PluginDaemonClient {
             .header("X-Api-Key", &self.key)
             .header("X-Plugin-ID", provider.plugin_id())
             .json(body);
-        let mut response = request.send().await.map_err(|error| DaemonError::Unreachable(error.without_url()))?;
+        let mut response = client_call::execute(Upstream::PluginDaemon, &self.metrics, request)
+            .await
+            .map_err(|error| DaemonError::Unreachable(error.without_url()))?;
         match response.status() {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(DaemonError::KeyRejected),
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
@@ -96,7 +106,11 @@ mod tests {
 
     #[test]
     fn key_is_not_printed() {
-        let settings = PluginDaemonSettings { url: "http://a.example/".parse().unwrap(), key: Secret::new("a key") };
+        let settings = PluginDaemonSettings {
+            url: "http://a.example/".parse().unwrap(),
+            key: Secret::new("a key"),
+            metrics: Arc::default(),
+        };
         let client = PluginDaemonClient::new(&settings).unwrap();
         assert_eq!((client.url.as_str(), client.key.is_sensitive()), ("http://a.example", true));
     }

@@ -20,10 +20,12 @@ pub(crate) enum Upstream {
     IdentityProvider,
     /// The enterprise service.
     Enterprise,
+    /// Dify's plugin daemon.
+    PluginDaemon,
 }
 
 impl Upstream {
-    const ALL: [Self; 4] = [Self::Model, Self::Dify, Self::IdentityProvider, Self::Enterprise];
+    const ALL: [Self; 5] = [Self::Model, Self::Dify, Self::IdentityProvider, Self::Enterprise, Self::PluginDaemon];
 
     /// Its name in spans and metrics.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Upstream {
             Self::Dify => "dify",
             Self::IdentityProvider => "identity-provider",
             Self::Enterprise => "dify-enterprise",
+            Self::PluginDaemon => "plugin-daemon",
         }
     }
 }

@@ -18,7 +18,7 @@ on_both_stores!(
 );
 
 /// An app that invokes a tool.
-async fn app_with(server: &TestServer, more: Value) -> String {
+pub(super) async fn app_with(server: &TestServer, more: Value) -> String {
     let mut tool = json!({"type": "tool", "title": "Send", "provider_id": PROVIDER, "provider_type": "builtin",
         "provider_name": PROVIDER, "tool_name": "send", "tool_label": "Send", "tool_node_version": "2",
         "tool_configurations": {"urgent": {"type": "constant", "value": true}},

@@ -46,6 +46,8 @@ pub struct Dispatch {
     pub tenant: String,
     pub method: String,
     pub plugin: String,
+    /// Empty without the header.
+    pub traceparent: String,
     pub body: Value,
 }
 
@@ -114,7 +116,8 @@ async fn dispatch(
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let body: Value = serde_json::from_str(&body).unwrap();
-    let received = Dispatch { tenant, method: method.clone(), plugin: header("x-plugin-id"), body: body.clone() };
+    let (plugin, traceparent) = (header("x-plugin-id"), header("traceparent"));
+    let received = Dispatch { tenant, method: method.clone(), plugin, traceparent, body: body.clone() };
     let fault = {
         let mut daemon = daemon.lock();
         daemon.received.push(received);

@@ -75,7 +75,11 @@ async fn within(
 }
 
 fn tools_at(url: &str, memory: &MemoryLedger) -> PluginDaemonTools {
-    let settings = PluginDaemonSettings { url: url.parse().unwrap(), key: Secret::new("the key") };
+    let settings = PluginDaemonSettings {
+        url: url.parse().unwrap(),
+        key: Secret::new("the key"),
+        metrics: std::sync::Arc::default(),
+    };
     PluginDaemonTools::new(PluginDaemonClient::new(&settings).unwrap(), memory)
 }
 
