@@ -254,6 +254,19 @@ fn trusted_trace_context_is_continued_and_other_is_linked() {
 }
 
 #[test]
+fn request_that_is_not_sampled_has_a_place_and_no_span() {
+    trace::enable();
+    for (sampler, is_sampled) in [(Sampler::AlwaysOff, false), (Sampler::AlwaysOn, true)] {
+        let tracers = SdkTracerProvider::builder().with_sampler(sampler).build();
+        let layer = tracing_opentelemetry::layer().with_tracer(tracers.tracer("test"));
+        with_default(tracing_subscriber::registry().with(layer), || {
+            let (span, place) = trace::begin("GET", Door::Json, &HeaderMap::new(), false, "01");
+            assert_eq!((place.is_valid(), place.is_sampled(), span.is_none()), (true, is_sampled, !is_sampled));
+        });
+    }
+}
+
+#[test]
 fn sampled_flag_of_an_untrusted_peer_does_not_decide() {
     let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
     let tracers = SdkTracerProvider::builder().with_sampler(sampler).build();

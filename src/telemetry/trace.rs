@@ -45,7 +45,7 @@ pub(crate) fn current_place() -> Option<SpanContext> {
     PLACE.try_with(Clone::clone).ok().flatten()
 }
 
-/// The span of a request, which is disabled when traces are not exported, and its place in a trace.
+/// The span of a request, which is disabled when it is not exported, and its place in a trace.
 pub(crate) fn begin(
     method: &'static str,
     door: Door,
@@ -60,6 +60,8 @@ pub(crate) fn begin(
     let place = span.context().span().span_context().clone();
     // Invalid where the subscriber of the process is not the one of this program.
     let place = if place.is_valid() { place } else { forwarded(headers, is_trusted, request_id) };
+    // A request that is not sampled needs its place only: without a span, its calls to other systems have none either.
+    let span = if place.is_sampled() { span } else { Span::none() };
     (span, place)
 }
 
