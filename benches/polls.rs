@@ -34,7 +34,7 @@ async fn main() -> Outcome<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [url, grants, seconds] = words.as_slice() else { return Err("polls URL GRANTS SECONDS".into()) };
     let (grants, seconds): (u32, u64) = (grants.parse()?, seconds.parse()?);
-    let client = dify_openapi::testing::http_client::client_builder()?.build()?;
+    let client = dify_openapi::testing::http_client::HttpClients::default().for_other_servers()?.build()?;
     let codes: Vec<String> =
         stream::iter(0..grants).map(|_| code(&client, url)).buffer_unordered(16).try_collect().await?;
     println!("{}", json!({"codes": codes.len()}));

@@ -52,7 +52,7 @@ struct Run {
 
 impl Run {
     fn new(url: &str, token: &str, body: &str) -> Outcome<Self> {
-        let client = dify_openapi::testing::http_client::client_builder()?.build()?;
+        let client = dify_openapi::testing::http_client::HttpClients::default().for_other_servers()?.build()?;
         Ok(Self { client, url: url.into(), token: token.into(), body: body.into() })
     }
 

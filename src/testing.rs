@@ -106,9 +106,9 @@ pub mod runtime {
     };
 }
 
-/// Builds the HTTP client of the benches.
+/// Builds HTTP clients.
 pub mod http_client {
-    pub use crate::http_client::client_builder;
+    pub use crate::http_client::HttpClients;
 }
 
 /// Hashes passwords, and checks the JWTs of the console and the signed values of single sign-on.

@@ -30,13 +30,6 @@ impl TrustedRoots {
         Self(found)
     }
 
-    /// Those that `SSL_CERT_FILE` and `SSL_CERT_DIR` of the process select.
-    pub(crate) fn of_process() -> Self {
-        let [file, directories] =
-            ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|name| std::env::var_os(name).filter(|path| !path.is_empty()));
-        Self::load(file.as_deref().map(Path::new), directories.as_deref().map(Path::new))
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
+use tokio_rustls::rustls::sign::CertifiedKey;
 
-use super::{components::Components, dependencies::Dependencies, runtime::RunTasks, settings};
+use super::{
+    components::Components, dependencies::Dependencies, runtime::RunTasks, settings, tls_reload::ReloadableTls,
+};
 use crate::{
     config::{Config, cors::AllowOrigins, mode::Mode},
     domain::{Error, Result},
@@ -155,6 +158,11 @@ impl Application {
 
     pub fn jobs(&self) -> &Arc<Jobs> {
         &self.jobs
+    }
+
+    /// The client certificate, to be loaded again when its files change.
+    pub(super) fn client_certificate(&self) -> Option<&Arc<ReloadableTls<CertifiedKey>>> {
+        self.components.client_certificate.as_ref()
     }
 
     pub fn context(&self) -> &ServiceContext {

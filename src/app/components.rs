@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use tokio_rustls::rustls::sign::CertifiedKey;
+
 use super::{
     dependencies::Dependencies,
     enterprise::EnterpriseBackend,
     files,
     runtime::{self, RunResources, RunTasks},
     settings,
+    tls_reload::ReloadableTls,
 };
 use crate::{
     config::{Config, single_sign_on::OidcProvider},
@@ -19,10 +22,10 @@ use crate::{
         presets::presets,
         standalone_cipher::StandaloneCipher,
     },
-    domain::{Error, Result, client_commands::ClientCommands, key::KeyRing},
+    domain::{Result, client_commands::ClientCommands, key::KeyRing},
     dsl::format::DslFormat,
     enterprise::oidc::{OidcClient, ProviderHttp},
-    http_client::client_builder,
+    http_client::HttpClients,
     memory::MemoryLedger,
     ports::{
         app_file_format::AppFileFormat, credential_cipher::CredentialCipher, enterprise::Enterprise,
@@ -69,6 +72,9 @@ pub(super) struct Components {
     pub(super) client_commands: Arc<ClientCommands>,
     pub(super) run_tasks: RunTasks,
     pub(super) memory: MemoryLedger,
+    pub(super) clients: HttpClients,
+    /// What `clients` present.
+    pub(super) client_certificate: Option<Arc<ReloadableTls<CertifiedKey>>>,
     /// `None` in the community edition.
     pub(super) enterprise: Option<EnterpriseBackend>,
     /// The provider of the built-in OpenID Connect client.
@@ -93,12 +99,16 @@ impl Components {
         let local = in_process_stores(&clock);
         let context =
             ServiceContext { sql, clock, entropy, limits: Arc::clone(&limits), metrics: Arc::clone(&metrics) };
-        let identity_provider = config.oidc.as_ref().map(|provider| identity_provider(config, provider, &context));
+        let client_certificate = config.client_certificate.as_deref().map(ReloadableTls::load_key).transpose()?;
+        let presented = client_certificate.as_ref().map(ReloadableTls::subscribe);
+        let clients = HttpClients::new(&config.trusted_roots, presented);
+        let identity_provider =
+            config.oidc.as_ref().map(|provider| identity_provider(config, provider, &context, &clients));
         Ok(Self {
             identity_provider: identity_provider.transpose()?,
             standalone,
             rate_limiter: RateLimiter::new(Arc::clone(&stores.rate_limits), local.rate_limits, limits, metrics),
-            enterprise: EnterpriseBackend::new(&config.enterprise, &context, &stores)?,
+            enterprise: EnterpriseBackend::new(&config.enterprise, &context, &stores, &clients)?,
             context,
             keys: Arc::new(config.secrets.key_ring()),
             invalidations: Arc::new(Invalidations::new(Arc::clone(&stores.token_cache))),
@@ -106,6 +116,8 @@ impl Components {
             client_commands: settings::client_commands(config),
             run_tasks: RunTasks::default(),
             memory,
+            client_certificate: client_certificate.map(Arc::new),
+            clients,
             local_leases: local.leases,
             stores,
         })
@@ -124,11 +136,12 @@ impl Components {
         let local_leases = Arc::clone(&self.local_leases);
         let connections = self.connections(config)?;
         let credentials = Arc::new(connections.clone()) as Arc<dyn RunCredentials>;
-        let tools = plugin_daemon(config, &self.context)?.map(|daemon| PluginDaemonTools::new(daemon, &self.memory));
+        let tools = self.plugin_daemon(config)?.map(|daemon| PluginDaemonTools::new(daemon, &self.memory));
         let tools = tools.map(|tools| Arc::new(tools) as Arc<dyn ToolInvoker>);
         let resources = RunResources {
             tasks: &self.run_tasks,
             memory: &self.memory,
+            clients: &self.clients,
             keys: &self.keys,
             credentials: &credentials,
             tools: tools.as_ref(),
@@ -195,7 +208,7 @@ impl Components {
     /// A client for addresses that users choose. Each has shares of its own, so that one kind of work does not take the
     /// connections of another.
     fn outbound(&self, config: &Config) -> Result<OutboundClient> {
-        OutboundClient::new(config.runtime.allowed_networks.clone(), &self.memory)
+        OutboundClient::new(config.runtime.allowed_networks.clone(), &self.memory, &self.clients)
     }
 
     pub(super) fn connections(&self, config: &Config) -> Result<Connections> {
@@ -211,12 +224,20 @@ impl Components {
             cache: self.stores.connection_cache.clone().filter(|_| self.standalone),
             backend: Arc::new(Backends {
                 declarative: DeclarativeBackend::new(Arc::new(outbound), Arc::clone(&self.context.clock), development),
-                plugin_daemon: plugin_daemon(config, &self.context)?
+                plugin_daemon: self
+                    .plugin_daemon(config)?
                     .map(|daemon| PluginDaemonBackend::new(daemon, Arc::clone(&self.context.clock), development)),
             }),
             presets: presets()?,
             settings: settings::connections(config),
         }))
+    }
+
+    /// A client of the plugin daemon; `None` where none is configured.
+    fn plugin_daemon(&self, config: &Config) -> Result<Option<PluginDaemonClient>> {
+        let (metrics, clients) = (&self.context.metrics, &self.clients);
+        let settings = config.plugin_daemon.as_ref().map(|daemon| settings::plugin_daemon(daemon, metrics, clients));
+        settings.map(|settings| PluginDaemonClient::new(&settings)).transpose()
     }
 
     fn credential_cipher(&self, config: &Config) -> Arc<dyn CredentialCipher> {
@@ -225,7 +246,7 @@ impl Components {
             return Arc::new(StandaloneCipher::new(keys));
         }
         let (sql, clock) = (Arc::clone(&self.context.sql), Arc::clone(&self.context.clock));
-        Arc::new(DifyCipher::new(keys, WorkspaceKeys::new(sql, files::dify_storage(config), clock)))
+        Arc::new(DifyCipher::new(keys, WorkspaceKeys::new(sql, files::dify_storage(config, &self.clients), clock)))
     }
 
     fn bearers(&self) -> Bearers {
@@ -286,14 +307,12 @@ impl Components {
     }
 }
 
-/// A client of the plugin daemon; `None` where none is configured.
-fn plugin_daemon(config: &Config, context: &ServiceContext) -> Result<Option<PluginDaemonClient>> {
-    let settings = config.plugin_daemon.as_ref().map(|daemon| settings::plugin_daemon(daemon, &context.metrics));
-    settings.map(|settings| PluginDaemonClient::new(&settings)).transpose()
-}
-
-fn identity_provider(config: &Config, provider: &OidcProvider, context: &ServiceContext) -> Result<Arc<OidcClient>> {
-    let client = client_builder()?.build().map_err(Error::internal)?;
-    let http = ProviderHttp { client, metrics: Arc::clone(&context.metrics.upstreams) };
+fn identity_provider(
+    config: &Config,
+    provider: &OidcProvider,
+    context: &ServiceContext,
+    clients: &HttpClients,
+) -> Result<Arc<OidcClient>> {
+    let http = ProviderHttp::new(clients, &provider.issuer, Arc::clone(&context.metrics.upstreams))?;
     Ok(Arc::new(OidcClient::new(http, Arc::clone(&context.clock), settings::oidc(config, provider))))
 }

@@ -12,6 +12,7 @@ use crate::{
             settings::{RemoteLimits, RemoteSettings},
         },
     },
+    http_client::HttpClients,
     ports::{enterprise::Enterprise, sign_in_service::SignInService, state_stores::StateStores},
     service::context::ServiceContext,
 };
@@ -30,6 +31,7 @@ impl EnterpriseBackend {
         config: &EnterpriseConfig,
         context: &ServiceContext,
         stores: &StateStores,
+        clients: &HttpClients,
     ) -> Result<Option<Self>> {
         if !config.enabled {
             return Ok(None);
@@ -42,6 +44,7 @@ impl EnterpriseBackend {
             url: service.url.clone(),
             secret_key: service.secret_key.clone(),
             limits: RemoteLimits::default(),
+            clients: clients.clone(),
         };
         let remote = RemoteEnterprise::new(
             settings,

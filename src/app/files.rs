@@ -9,6 +9,7 @@ use crate::{
         Config,
         files::{FileStorage, S3Bucket},
     },
+    http_client::HttpClients,
     service::{context::ServiceContext, file::FileBackend},
     store::files::{FileLocation, FileStore, S3Settings, uploads::StoredUploads},
 };
@@ -17,13 +18,13 @@ use crate::{
 const S3_REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The store of a standalone server.
-pub(super) fn store(config: &Config) -> FileStore {
-    FileStore::new(location(config))
+pub(super) fn store(config: &Config, clients: &HttpClients) -> FileStore {
+    FileStore::new(location(config, clients))
 }
 
 /// Dify's storage, to be read only.
-pub(super) fn dify_storage(config: &Config) -> FileStore {
-    FileStore::read_only(location(config))
+pub(super) fn dify_storage(config: &Config, clients: &HttpClients) -> FileStore {
+    FileStore::read_only(location(config, clients))
 }
 
 /// The backend of a standalone server. `tasks` tracks the removal of unfinished uploads.
@@ -32,7 +33,7 @@ pub(super) fn stored(context: &ServiceContext, store: FileStore, tasks: TaskTrac
     FileBackend { uploads, store: Some(store) }
 }
 
-fn location(config: &Config) -> FileLocation {
+fn location(config: &Config, clients: &HttpClients) -> FileLocation {
     match &config.files.storage {
         FileStorage::Directory(path) => {
             let exclusive = config.uses_data_dir() && path.starts_with(&config.data_dir);
@@ -41,7 +42,7 @@ fn location(config: &Config) -> FileLocation {
         FileStorage::S3(bucket) => {
             let S3Bucket { endpoint, region, name, access_key, secret_key, virtual_host } = bucket.clone();
             let request_timeout = S3_REQUEST_TIMEOUT;
-            FileLocation::S3(S3Settings {
+            FileLocation::S3(Box::new(S3Settings {
                 endpoint,
                 region,
                 bucket: name,
@@ -49,7 +50,8 @@ fn location(config: &Config) -> FileLocation {
                 secret_key,
                 virtual_host,
                 request_timeout,
-            })
+                clients: clients.clone(),
+            }))
         }
     }
 }

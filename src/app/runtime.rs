@@ -8,6 +8,7 @@ use super::{files, settings};
 use crate::{
     config::Config,
     domain::{Result, key::KeyRing},
+    http_client::HttpClients,
     memory::MemoryLedger,
     ports::{
         lease_store::LeaseStore, run_credentials::RunCredentials, runtime::AppRuntime, state_stores::StateStores,
@@ -56,6 +57,7 @@ pub struct RunTasks {
 pub(super) struct RunResources<'a> {
     pub(super) tasks: &'a RunTasks,
     pub(super) memory: &'a MemoryLedger,
+    pub(super) clients: &'a HttpClients,
     pub(super) keys: &'a Arc<KeyRing>,
     /// The connections that nodes use.
     pub(super) credentials: &'a Arc<dyn RunCredentials>,
@@ -127,7 +129,7 @@ fn runtime(
     resources: RunResources<'_>,
 ) -> Result<(Arc<dyn AppRuntime>, FileBackend)> {
     if standalone {
-        let store = files::store(config);
+        let store = files::store(config, resources.clients);
         let runtime = built_in(config, context, &store, resources)?;
         return Ok((Arc::new(runtime), files::stored(context, store, resources.tasks.tracker.clone())));
     }
@@ -135,7 +137,7 @@ fn runtime(
         let runtime = Arc::new(UnavailableRuntime);
         return Ok((Arc::clone(&runtime) as _, FileBackend { uploads: runtime, store: None }));
     };
-    let RunResources { tasks, memory, .. } = resources;
+    let RunResources { tasks, memory, clients, .. } = resources;
     let settings = DifySettings {
         url,
         connect_timeout: config.dify_api.connect_timeout,
@@ -145,6 +147,7 @@ fn runtime(
         max_connections: config.dify_api.max_connections,
         metrics: Arc::clone(&context.metrics.upstreams),
         memory: memory.clone(),
+        clients: clients.clone(),
     };
     let (clock, entropy) = (Arc::clone(&context.clock), Arc::clone(&context.entropy));
     let runtime = DifyRuntime::new(settings, Arc::clone(&context.sql), clock, entropy, tasks.tracker.clone())?;
@@ -158,7 +161,7 @@ fn built_in(
     files: &FileStore,
     resources: RunResources<'_>,
 ) -> Result<BuiltinRuntime> {
-    let RunResources { tasks, memory, credentials, tools, .. } = resources;
+    let RunResources { tasks, memory, clients, credentials, tools, .. } = resources;
     let settings = &config.runtime;
     let endpoint = settings.openai.as_ref().map(|endpoint| {
         OpenAiModels::new(OpenAiSettings {
@@ -168,9 +171,10 @@ fn built_in(
             first_byte_timeout: MODEL_FIRST_BYTE_TIMEOUT,
             idle_timeout: MODEL_IDLE_TIMEOUT,
             metrics: Arc::clone(&context.metrics.upstreams),
+            clients: clients.clone(),
         })
     });
-    let outbound = Arc::new(OutboundClient::new(settings.allowed_networks.clone(), memory)?);
+    let outbound = Arc::new(OutboundClient::new(settings.allowed_networks.clone(), memory, clients)?);
     let images = ImageLoader {
         files: files.clone(),
         outbound: Arc::clone(&outbound),

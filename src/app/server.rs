@@ -27,7 +27,7 @@ use super::{
     dependencies::Dependencies,
     shutdown_deadlines::ShutdownDeadlines,
     stores::{connect_sql, connect_state},
-    tls_reload::{self, CHECK_INTERVAL, ReloadableTls},
+    tls_reload::{self, CHECK_INTERVAL, Reload, ReloadableTls},
 };
 use crate::{
     config::{Config, mode::Mode, tls::TlsFiles},
@@ -101,12 +101,13 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
 
     let mut bound = BoundAddresses { public: local(&public)?, admin: None, grpc: None, inner: None };
     let options = listen_options(&config, &memory);
-    let mut tls_listeners = Vec::new();
+    let mut tls_files: Vec<Arc<dyn Reload>> = Vec::new();
+    tls_files.extend(app.client_certificate().map(|certificate| Arc::clone(certificate) as _));
     let mut serve = |listener: TcpListener, service: RequestService, tls: Option<&TlsFiles>| {
         let address = local(&listener)?;
-        let tls = tls.map(ReloadableTls::load).transpose()?.map(Arc::new);
+        let tls = tls.map(ReloadableTls::load_listener).transpose()?.map(Arc::new);
         let options = ListenOptions { tls: tls.as_ref().map(|tls| tls.subscribe()), ..options.clone() };
-        tls_listeners.extend(tls);
+        tls_files.extend(tls.map(|tls| tls as _));
         tracker.spawn(listen::serve(listener, service, options, soft_shutdown.clone(), hard_shutdown.clone()));
         Ok::<_, Error>(address)
     };
@@ -126,13 +127,8 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     }
     serve(public, app.service(ListenerKind::Public)?, config.listeners.tls.as_ref())?;
     let reload = Arc::new(Notify::new());
-    if !tls_listeners.is_empty() {
-        tracker.spawn(tls_reload::watch_files(
-            tls_listeners,
-            Arc::clone(&reload),
-            CHECK_INTERVAL,
-            soft_shutdown.clone(),
-        ));
+    if !tls_files.is_empty() {
+        tracker.spawn(tls_reload::watch_files(tls_files, Arc::clone(&reload), CHECK_INTERVAL, soft_shutdown.clone()));
     }
     app.jobs().start(&tracker, &soft_shutdown);
     tracker.spawn(readiness.clone().watch(soft_shutdown.clone()));
@@ -163,7 +159,7 @@ fn listen_options(config: &Config, memory: &MemoryLedger) -> ListenOptions {
 
 impl RunningServer {
     /// Loads the TLS files again if they have changed. They are also checked at an interval.
-    pub(crate) fn reload_tls(&self) {
+    pub fn reload_tls(&self) {
         self.reload.notify_one();
     }
 

@@ -10,6 +10,7 @@ use crate::{
     domain::client_commands::ClientCommands,
     enterprise::oidc::OidcSettings,
     http::pages::PageSettings,
+    http_client::HttpClients,
     pipeline::PipelineSettings,
     rpc::{
         About,
@@ -68,8 +69,13 @@ pub(super) fn connections(config: &Config) -> ConnectionSettings {
     ConnectionSettings { api_url: config.urls.api_url().to_owned(), web_url: config.urls.issuer().to_owned() }
 }
 
-pub(super) fn plugin_daemon(daemon: &PluginDaemon, metrics: &Metrics) -> PluginDaemonSettings {
-    PluginDaemonSettings { url: daemon.url.clone(), key: daemon.key.clone(), metrics: Arc::clone(&metrics.upstreams) }
+pub(super) fn plugin_daemon(daemon: &PluginDaemon, metrics: &Metrics, clients: &HttpClients) -> PluginDaemonSettings {
+    PluginDaemonSettings {
+        url: daemon.url.clone(),
+        key: daemon.key.clone(),
+        metrics: Arc::clone(&metrics.upstreams),
+        clients: clients.clone(),
+    }
 }
 
 /// The client of the built-in identity provider.

@@ -1,42 +1,63 @@
-//! Loads the TLS files of the listeners again when they change, so that renewed certificates need no restart.
+//! Loads the TLS files of the listeners and of the client certificate again when they change, so that renewed
+//! certificates need no restart.
 
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::{ServerConfig, sign::CertifiedKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::tls::TlsFiles,
+    config::tls::{TlsError, TlsFiles},
     domain::{Error, Result},
 };
 
 /// How often the files are compared. Renewals happen days before a certificate expires.
 pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The TLS configuration of one listener.
+/// TLS files, and what was loaded from them: the configuration of a listener, or a client certificate.
 #[derive(Debug)]
-pub(super) struct ReloadableTls {
+pub(super) struct ReloadableTls<T> {
     files: TlsFiles,
+    load: fn(&TlsFiles) -> Result<Arc<T>, TlsError>,
     /// Of the files that were read last.
     digest: Mutex<[u8; 32]>,
-    current: watch::Sender<Arc<ServerConfig>>,
+    current: watch::Sender<Arc<T>>,
 }
 
-impl ReloadableTls {
-    pub(super) fn load(files: &TlsFiles) -> Result<Self> {
+impl ReloadableTls<ServerConfig> {
+    pub(super) fn load_listener(files: &TlsFiles) -> Result<Self> {
+        Self::new(files, TlsFiles::load)
+    }
+}
+
+impl ReloadableTls<CertifiedKey> {
+    pub(super) fn load_key(files: &TlsFiles) -> Result<Self> {
+        Self::new(files, |files| files.load_key().map(Arc::new))
+    }
+}
+
+impl<T> ReloadableTls<T> {
+    fn new(files: &TlsFiles, load: fn(&TlsFiles) -> Result<Arc<T>, TlsError>) -> Result<Self> {
         // Before the files are loaded: a change in between is found by the next check.
         let digest = files.digest().map_err(Error::internal)?;
-        let config = files.load().map_err(Error::internal)?;
-        Ok(Self { files: files.clone(), digest: Mutex::new(digest), current: watch::Sender::new(config) })
+        let loaded = load(files).map_err(Error::internal)?;
+        Ok(Self { files: files.clone(), load, digest: Mutex::new(digest), current: watch::Sender::new(loaded) })
     }
 
-    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<ServerConfig>> {
+    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<T>> {
         self.current.subscribe()
     }
+}
 
-    /// Loads the files if they have changed. The last configuration stays in use while they cannot be used.
+/// Files that can be loaded again.
+pub(super) trait Reload: Send + Sync {
+    /// Loads the files if they have changed. What was loaded last stays in use while they cannot be used.
+    fn reload(&self);
+}
+
+impl<T: Send + Sync> Reload for ReloadableTls<T> {
     fn reload(&self) {
         let mut last = self.digest.lock();
         let digest = match self.files.digest() {
@@ -47,9 +68,9 @@ impl ReloadableTls {
                 return;
             }
         };
-        match self.files.load() {
-            Ok(config) => {
-                self.current.send_replace(config);
+        match (self.load)(&self.files) {
+            Ok(loaded) => {
+                self.current.send_replace(loaded);
                 tracing::info!(cert = %self.files.cert.display(), "TLS files were loaded again");
             }
             Err(error) => {
@@ -62,7 +83,7 @@ impl ReloadableTls {
 
 /// Loads what has changed at an interval, and when `request` is notified, until `shutdown`.
 pub(super) async fn watch_files(
-    listeners: Vec<Arc<ReloadableTls>>,
+    files: Vec<Arc<dyn Reload>>,
     request: Arc<tokio::sync::Notify>,
     interval: Duration,
     shutdown: CancellationToken,
@@ -73,9 +94,9 @@ pub(super) async fn watch_files(
             () = request.notified() => {}
             () = tokio::time::sleep(interval) => {}
         }
-        let listeners = listeners.clone();
+        let files = files.clone();
         // Reads files. A panic ends the check, not the watch.
-        let _ = tokio::task::spawn_blocking(move || listeners.iter().for_each(|listener| listener.reload())).await;
+        let _ = tokio::task::spawn_blocking(move || files.iter().for_each(|files| files.reload())).await;
     }
 }
 
@@ -98,7 +119,7 @@ mod tests {
         renew(directory.path());
         let [cert, key] = ["cert.pem", "key.pem"].map(|name| directory.path().join(name));
         let files = TlsFiles { cert, key, client_ca: None };
-        let listener = Arc::new(ReloadableTls::load(&files).unwrap());
+        let listener = Arc::new(ReloadableTls::load_listener(&files).unwrap());
         let (mut current, shutdown) = (listener.subscribe(), CancellationToken::new());
         let first = Arc::clone(&current.borrow_and_update());
         let interval = Duration::from_millis(20);

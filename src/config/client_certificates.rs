@@ -2,7 +2,15 @@
 
 use std::path::Path;
 
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use tokio_rustls::rustls::{
+    self,
+    crypto::ring,
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
+    sign::CertifiedKey,
+};
 
 use super::{
     reader::Reader,
@@ -20,14 +28,14 @@ pub(super) fn read_trusted_roots(reader: &mut Reader<'_>) -> TrustedRoots {
     if let Some(path) = &file {
         read_pem(reader, &settings::SSL_CERT_FILE, path);
     }
-    let roots = TrustedRoots::load(file.as_deref().map(Path::new), directory.as_deref().map(Path::new));
-    if file.is_none() && directory.is_some() && roots.is_empty() {
+    let directory = directory.as_deref().map(Path::new);
+    if directory.is_some() && TrustedRoots::load(None, directory).is_empty() {
         reader.problem(
             &settings::SSL_CERT_DIR,
-            "contains no certificate under a name that OpenSSL finds; run `openssl rehash` on it, or set SSL_CERT_FILE",
+            "has no file with the certificate of an authority; add one as PEM, or remove the setting",
         );
     }
-    roots
+    TrustedRoots::load(file.as_deref().map(Path::new), directory)
 }
 
 /// Reads Dify's `REDIS_SSL_…` settings. They have no effect on connections without TLS, as in Dify.
@@ -65,8 +73,13 @@ pub(super) fn read_files(reader: &mut Reader<'_>, names: [&'static Setting; 3]) 
     let authorities = authorities.and_then(|(setting, path)| read_pem(reader, setting, &path));
     let client = match (chain, key) {
         (Some((chain_setting, chain)), Some((key_setting, key))) => {
-            let chain = read_pem(reader, chain_setting, &chain);
-            chain.zip(read_key(reader, key_setting, &key)).map(|(chain, key)| ClientCertificate { chain, key })
+            let files = read_pem(reader, chain_setting, &chain).zip(read_key(reader, key_setting, &key));
+            let client = files.map(|(chain, key)| ClientCertificate { chain, key });
+            if let Some(Err(error)) = client.as_ref().map(check_key) {
+                reader
+                    .problem(key_setting, format_args!("does not fit to {chain_setting} ({error}); name its own key"));
+            }
+            client
         }
         (None, None) => None,
         (chain, _) => {
@@ -102,6 +115,14 @@ fn read_key(reader: &mut Reader<'_>, setting: &'static Setting, path: &str) -> O
         Ok(secret)
     });
     content.map_err(|error| unusable(reader, setting, path, &error)).ok()
+}
+
+/// Checks that the key belongs to the certificate.
+fn check_key(client: &ClientCertificate) -> Result<(), rustls::Error> {
+    let parsed = |error: pem::Error| rustls::Error::General(error.to_string());
+    let chain = CertificateDer::pem_slice_iter(&client.chain).collect::<Result<_, _>>().map_err(parsed)?;
+    let key = PrivateKeyDer::from_pem_slice(client.key.expose().as_bytes()).map_err(parsed)?;
+    CertifiedKey::from_der(chain, key, &ring::default_provider()).map(|_| ())
 }
 
 fn unusable(reader: &mut Reader<'_>, setting: &'static Setting, path: &str, error: &str) {

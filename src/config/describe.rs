@@ -85,6 +85,7 @@ fn stores(config: &Config) -> Vec<(&'static Setting, String)> {
             (config.database.pooling != SqlPooling::TransactionsWithoutStatements).to_string(),
         ),
         (&settings::SSL_CERT_FILE, trusted_roots(config)),
+        (&settings::SSL_CLIENT_CERT_FILE, or_off(config.client_certificate.as_ref().map(|files| files.cert.display()))),
         (&settings::REDIS_URL, config.redis.as_ref().map_or_else(|| "in-process".to_owned(), Redis::redacted)),
         (
             &settings::REDIS_KEY_PREFIX,

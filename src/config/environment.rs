@@ -29,6 +29,7 @@ use super::{
     settings,
     single_sign_on::OidcProvider,
     telemetry::TelemetryConfig,
+    tls::TlsFiles,
     urls::Urls,
 };
 use crate::{
@@ -51,6 +52,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Whom outgoing TLS connections trust.
     pub trusted_roots: TrustedRoots,
+    /// What this process presents to the HTTPS servers that the configuration names.
+    pub client_certificate: Option<Arc<TlsFiles>>,
     pub database: Database,
     /// `None`: state stays in the process.
     pub redis: Option<Redis>,
@@ -188,6 +191,8 @@ impl Config {
         let mode = deployment.mode;
         let oauth = OAuth::read(reader);
         let enterprise = EnterpriseConfig::read(reader);
+        let trusted_roots = read_trusted_roots(reader);
+        let (certificate, key) = (&settings::SSL_CLIENT_CERT_FILE, &settings::SSL_CLIENT_KEY_FILE);
         Self {
             oidc: OidcProvider::read(reader, mode, &enterprise),
             files: FilesConfig::read(reader, &data_dir),
@@ -196,7 +201,7 @@ impl Config {
             urls: Urls::read(reader, mode, listen),
             listeners,
             data_dir,
-            trusted_roots: read_trusted_roots(reader),
+            client_certificate: TlsFiles::read(reader, certificate, key, None).map(Arc::new),
             database,
             redis,
             limits: limits::read(reader),
@@ -207,7 +212,8 @@ impl Config {
             plugin_daemon: PluginDaemon::read(reader),
             memory: Memory::read(reader),
             runtime: Runtime::read(reader),
-            telemetry: TelemetryConfig::read(reader),
+            telemetry: TelemetryConfig::read(reader, &trusted_roots),
+            trusted_roots,
             oauth,
             deployment,
             warnings: Vec::new(),

@@ -10,7 +10,7 @@ use super::{
     reader::Reader,
     settings::{self, Setting},
 };
-use crate::ports::outgoing_certificates::OutgoingCertificates;
+use crate::{ports::outgoing_certificates::OutgoingCertificates, trusted_roots::TrustedRoots};
 
 /// What is exported. At least one of the signals is.
 #[derive(Clone, Debug)]
@@ -102,6 +102,15 @@ impl Otlp {
         let (traces, metrics) = (OtlpSignal::read(reader, &TRACES), OtlpSignal::read(reader, &METRICS));
         let otlp = Self { traces, metrics, sampling, max_queued_spans, exemplars };
         (otlp.traces.is_some() || otlp.metrics.is_some()).then_some(otlp)
+    }
+
+    /// Trusts these authorities where a signal names none of its own.
+    pub(super) fn trusting(mut self, roots: &TrustedRoots) -> Self {
+        for signal in [&mut self.traces, &mut self.metrics].into_iter().flatten() {
+            let certificates = &mut signal.certificates;
+            certificates.authorities = certificates.authorities.take().or_else(|| roots.pem());
+        }
+        self
     }
 }
 

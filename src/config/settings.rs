@@ -87,8 +87,15 @@ settings! {
         /// A PEM file of the certificate authorities that every outgoing TLS connection trusts: PostgreSQL, MySQL,
         /// Redis, models, Dify, the enterprise service, the identity provider and the collector.
         SSL_CERT_FILE or "the certificates of the machine, or Mozilla's where it has none";
-        /// Directories of such files, separated by colons, with names as `openssl rehash` makes them.
+        /// Directories of such files, separated by colons. Every file is read, whatever its name. With both settings, the
+        /// authorities of both are trusted.
         SSL_CERT_DIR;
+        /// The certificate chain that this server presents to the HTTPS servers that its own settings name: models,
+        /// Dify, the enterprise service, the identity provider, the plugin daemon and S3. A PEM file. Servers that
+        /// users name never receive it. Changed files are loaded again within 30 s, or at once on SIGHUP.
+        SSL_CLIENT_CERT_FILE;
+        /// Its private key, a PEM file.
+        SSL_CLIENT_KEY_FILE;
     }
     "Database" {
         /// `sqlite://`, `postgres://` or `mysql://`, with user and password. PostgreSQL may have several hosts:

@@ -1,6 +1,7 @@
 //! Logs, traces and metrics.
 
 use super::{otlp::Otlp, reader::Reader, settings};
+use crate::trusted_roots::TrustedRoots;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -25,8 +26,9 @@ impl Default for TelemetryConfig {
 }
 
 impl TelemetryConfig {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        Self { format: read_format(reader), directives: read_level(reader), otlp: Otlp::read(reader).map(Box::new) }
+    pub(super) fn read(reader: &mut Reader<'_>, roots: &TrustedRoots) -> Self {
+        let otlp = Otlp::read(reader).map(|otlp| Box::new(otlp.trusting(roots)));
+        Self { format: read_format(reader), directives: read_level(reader), otlp }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The TLS files of a listener. They are checked with the configuration, loaded when the listener starts, and loaded
-//! again when they change.
+//! The TLS files of a listener, and of the client certificate. They are checked with the configuration, loaded at the
+//! start, and loaded again when they change.
 
 use std::{fs, io, path::PathBuf, sync::Arc};
 
@@ -9,6 +9,7 @@ use tokio_rustls::rustls::{
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 use zeroize::Zeroizing;
 
@@ -25,7 +26,7 @@ pub struct TlsFiles {
 }
 
 impl TlsFiles {
-    /// Reads the settings of one listener, and loads the files once to check them.
+    /// Reads the settings of one certificate, and loads the files once to check them.
     pub(super) fn read(
         reader: &mut Reader<'_>,
         cert: &'static Setting,
@@ -71,8 +72,7 @@ impl TlsFiles {
     /// Returns a TLS configuration that offers HTTP/2 and HTTP/1.1.
     pub fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let provider = Arc::new(ring::default_provider());
-        let certs = read_certs(&self.cert, TlsFileKind::Certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|cause| self.error(TlsFileKind::Key, &cause))?;
+        let key = Arc::new(self.load_key()?);
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|cause| self.error(TlsFileKind::Certificate, &cause))?;
@@ -80,10 +80,17 @@ impl TlsFiles {
             Some(path) => builder.with_client_cert_verifier(client_verifier(path, provider)?),
             None => builder.with_no_client_auth(),
         };
-        let mut config =
-            builder.with_single_cert(certs, key).map_err(|cause| self.error(TlsFileKind::Certificate, &cause))?;
+        let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
+    }
+
+    /// Returns the certificate chain with its key.
+    pub(crate) fn load_key(&self) -> Result<CertifiedKey, TlsError> {
+        let certs = read_certs(&self.cert, TlsFileKind::Certificate)?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|cause| self.error(TlsFileKind::Key, &cause))?;
+        CertifiedKey::from_der(certs, key, &ring::default_provider())
+            .map_err(|cause| self.error(TlsFileKind::Certificate, &cause))
     }
 
     /// A digest of the contents of all files, which changes when one is replaced.

@@ -43,7 +43,7 @@ use crate::{
         id::{TaskId, WorkflowRunId, WorkspaceId},
         secret::Secret,
     },
-    http_client::client_builder,
+    http_client::HttpClients,
     memory::{FairShares, MemoryKind, MemoryLedger, MemoryPermit, Owner, SharePermit},
     ports::{
         clock::Clock,
@@ -87,6 +87,7 @@ pub struct DifySettings {
     pub metrics: Arc<UpstreamMetrics>,
     /// Has the memory of runs and of their events.
     pub memory: MemoryLedger,
+    pub clients: HttpClients,
 }
 
 pub struct DifyRuntime {
@@ -121,7 +122,9 @@ impl DifyRuntime {
         entropy: Arc<dyn Entropy>,
         tasks: TaskTracker,
     ) -> Result<Self> {
-        let client = client_builder()?
+        let client = settings
+            .clients
+            .for_configured_server()?
             .connect_timeout(settings.connect_timeout)
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .retry(reqwest::retry::never())

@@ -40,7 +40,7 @@ pub(crate) enum FileLocation {
         /// Whether no other process writes there, so that what a crash left can be removed.
         exclusive: bool,
     },
-    S3(S3Settings),
+    S3(Box<S3Settings>),
 }
 
 /// The contents of files, by key. Clones share the store.

@@ -30,7 +30,6 @@ use crate::{
         entropy::{Entropy, SystemEntropy},
         outgoing_certificates::OutgoingCertificates,
     },
-    trusted_roots::TrustedRoots,
 };
 
 /// A random id of this process, as the conventions recommend.
@@ -110,7 +109,7 @@ fn http_transport(signal: &OtlpSignal) -> Result<HttpTransport, TelemetryError> 
 
 fn tonic_tls(certificates: &OutgoingCertificates) -> ClientTlsConfig {
     let mut tls = ClientTlsConfig::new();
-    tls = match certificates.authorities.clone().or_else(|| TrustedRoots::of_process().pem()) {
+    tls = match certificates.authorities.clone() {
         Some(pem) => tls.ca_certificate(Certificate::from_pem(pem)),
         None => tls.trust_anchors(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
     };

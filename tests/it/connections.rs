@@ -7,7 +7,7 @@ mod crashes;
 mod credentials;
 mod current;
 mod pages;
-mod plugin_daemon;
+pub(crate) mod plugin_daemon;
 mod providers;
 mod races;
 mod refusals;
@@ -61,7 +61,11 @@ impl ConnectionServer {
 
     /// Like `bare`, with variables of the server.
     async fn bare_with(stores: Stores, variables: &[(&str, &str)]) -> Self {
-        let provider = TokenProvider::start().await;
+        Self::with_provider(stores, TokenProvider::start().await, variables).await
+    }
+
+    /// Like `bare_with`, with a provider that has started.
+    pub(crate) async fn with_provider(stores: Stores, provider: TokenProvider, variables: &[(&str, &str)]) -> Self {
         let limits = no_limits();
         let own = [("HTTP_REQUEST_ALLOWED_NETWORKS", "127.0.0.0/8"), ("OPENAPI_RATE_LIMITS", limits.as_str())];
         let variables = [own.as_slice(), variables].concat();
@@ -80,7 +84,7 @@ impl ConnectionServer {
     }
 
     /// Stores the OAuth client of the workspace.
-    async fn set_client(&self) {
+    pub(crate) async fn set_client(&self) {
         let admin = Browser::signed_in(self, OWNER).await;
         let client = json!({"client_params": {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}});
         let (status, body) = admin.post(&provider_path("oauth/custom-client"), &client).await;
@@ -144,13 +148,13 @@ impl Person {
     }
 
     /// The callback's path after a consent.
-    fn consent(&self, request: &Url) -> String {
+    pub(crate) fn consent(&self, request: &Url) -> String {
         let (code, state) = (self.provider.issue_code(request), parameter(request, "state"));
         oauth_path(&format!("tool/callback?code={code}&state={state}"))
     }
 
     /// Follows the provider's redirect, and returns the address of the result.
-    async fn follow(&self, callback: &str) -> String {
+    pub(crate) async fn follow(&self, callback: &str) -> String {
         let answer = Answer::to(self.bare(Method::GET, callback)).await;
         assert_eq!(answer.status, 302, "{}", answer.text);
         answer.header("location").to_owned()

@@ -3,7 +3,7 @@
 mod hostile_forms;
 mod inputs;
 mod run_forms;
-mod s3;
+pub(crate) mod s3;
 
 use reqwest::Method;
 use serde_json::json;

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ports", &["domain", "memory"]),
     ("trusted_roots", &[]),
     ("config", &["domain", "ports", "memory", "trusted_roots"]),
-    ("telemetry", &["domain", "ports", "config", "memory", "http_client", "trusted_roots"]),
+    ("telemetry", &["domain", "ports", "config", "memory", "http_client"]),
     ("store", &["domain", "ports", "http_client"]),
     ("http_client", &["domain", "ports", "trusted_roots"]),
     ("dsl", &["domain", "memory", "ports", "runtime"]),

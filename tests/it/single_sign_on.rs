@@ -35,7 +35,7 @@ pub(crate) const GRANT: &str = "device_approval_grant";
 
 /// A server of the Enterprise edition, and its identity provider.
 pub(crate) struct SsoServer {
-    server: TestServer,
+    pub(crate) server: TestServer,
     pub(crate) provider: OpenIdProvider,
 }
 

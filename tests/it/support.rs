@@ -42,6 +42,7 @@ pub mod server_process;
 pub mod stores;
 pub mod tcp_proxy;
 pub mod team;
+pub mod tls_proxy;
 pub mod token_provider;
 pub mod tour;
 pub mod uploads;

@@ -199,6 +199,32 @@ ipFamilies:
 {{- end }}
 {{- end }}
 
+{{/* The same of the client certificate, for the server only: migrations call no HTTPS server. */}}
+{{- define "dify-openapi.clientCertificateEnv" -}}
+{{- if .Values.caBundle.clientCertificate.existingSecret }}
+- name: SSL_CLIENT_CERT_FILE
+  value: /etc/dify-openapi/client-tls/tls.crt
+- name: SSL_CLIENT_KEY_FILE
+  value: /etc/dify-openapi/client-tls/tls.key
+{{- end }}
+{{- end }}
+
+{{- define "dify-openapi.clientCertificateMount" -}}
+{{- if .Values.caBundle.clientCertificate.existingSecret }}
+- name: client-tls
+  mountPath: /etc/dify-openapi/client-tls
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "dify-openapi.clientCertificateVolume" -}}
+{{- if .Values.caBundle.clientCertificate.existingSecret }}
+- name: client-tls
+  secret:
+    secretName: {{ .Values.caBundle.clientCertificate.existingSecret }}
+{{- end }}
+{{- end }}
+
 {{- define "dify-openapi.caBundleMount" -}}
 {{- if .Values.caBundle.existingSecret }}
 - name: ca-bundle

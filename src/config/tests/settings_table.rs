@@ -62,6 +62,7 @@ const PARTS: &[(&str, &[&str])] = &[
         ],
     ),
     ("SSL_CERT_FILE", &["SSL_CERT_DIR"]),
+    ("SSL_CLIENT_CERT_FILE", &["SSL_CLIENT_KEY_FILE"]),
     (
         "OPENAPI_RATE_LIMITS",
         &["OPENAPI_RATE_LIMIT_PER_TOKEN", "DEVICE_FLOW_APPROVE_RATE_LIMIT_PER_HOUR", "LOGIN_LOCKOUT_DURATION"],

@@ -50,6 +50,15 @@ fn redis_is_read_from_its_url_or_from_the_parts_of_dify() {
         ["redis://:pw@c1:1/0", "redis://:pw@c2:2/0"]
     );
 
+    // IPv6 literals, with and without brackets where there is no port beside them.
+    for (host, read) in [("::1", "[::1]"), ("[fd00::7]", "[fd00::7]")] {
+        let RedisTopology::Single { url } = parts(&[("REDIS_HOST", host)]).unwrap().topology else { panic!("{host}") };
+        assert_eq!(url.expose(), format!("redis://{read}:6379/0"));
+    }
+    let nodes = [("REDIS_USE_CLUSTERS", "true"), ("REDIS_CLUSTERS", "[::1]:1,[fd00::7]:2")];
+    let RedisTopology::Cluster { urls } = parts(&nodes).unwrap().topology else { panic!("no cluster") };
+    assert_eq!([urls[0].expose(), urls[1].expose()], ["redis://[::1]:1/0", "redis://[fd00::7]:2/0"]);
+
     for (missing, rest) in [("REDIS_SENTINELS", &sentinel[..]), ("REDIS_CLUSTERS", &cluster[..])] {
         let rest: Vec<_> = rest.iter().copied().filter(|(name, _)| *name != missing).collect();
         assert!(parts(&rest).unwrap_err().0.iter().any(|problem| problem.variable == missing));

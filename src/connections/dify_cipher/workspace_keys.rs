@@ -96,7 +96,7 @@ mod tests {
         // The system accepts connections; nothing reads the requests.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        let storage = FileStore::read_only(FileLocation::S3(S3Settings {
+        let storage = FileStore::read_only(FileLocation::S3(Box::new(S3Settings {
             endpoint: Some(endpoint),
             region: "auto".to_owned(),
             bucket: "dify".to_owned(),
@@ -104,7 +104,8 @@ mod tests {
             secret_key: Secret::new("secret"),
             virtual_host: false,
             request_timeout: Duration::from_mins(1),
-        }));
+            clients: crate::http_client::HttpClients::default(),
+        })));
         let error = read_within(Duration::from_millis(100), &storage, "privkeys/a/private.pem").await.unwrap_err();
         assert_eq!(error.code(), Code::ServiceUnavailable);
         let cause = std::error::Error::source(&error).unwrap().to_string();

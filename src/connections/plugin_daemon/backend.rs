@@ -183,7 +183,8 @@ mod tests {
         // The system accepts the connection; nothing reads the request.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        let settings = PluginDaemonSettings { url, key: Secret::new("key"), metrics: Arc::default() };
+        let clients = crate::http_client::HttpClients::default();
+        let settings = PluginDaemonSettings { url, key: Secret::new("key"), metrics: Arc::default(), clients };
         let client = PluginDaemonClient::new(&settings).unwrap();
         let mut backend = PluginDaemonBackend::new(client, Arc::new(SystemClock), false);
         assert_eq!(backend.timeout, TOTAL_TIMEOUT);

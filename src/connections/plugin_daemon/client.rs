@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     domain::{Error, Result, connection::provider_key::ProviderKey, id::WorkspaceId, secret::Secret},
-    http_client::{BodyError, client_builder, read_body},
+    http_client::{BodyError, HttpClients, read_body},
     telemetry::{
         client_call,
         metrics::upstreams::{Upstream, UpstreamMetrics},
@@ -27,6 +27,7 @@ pub(crate) struct PluginDaemonSettings {
     /// Sent as `X-Api-Key`.
     pub key: Secret,
     pub metrics: Arc<UpstreamMetrics>,
+    pub clients: HttpClients,
 }
 
 /// Why the daemon has not accepted a request. No variant quotes the request.
@@ -59,7 +60,7 @@ pub(crate) struct PluginDaemonClient {
 impl PluginDaemonClient {
     /// Fails for a key that no header can hold.
     pub(crate) fn new(settings: &PluginDaemonSettings) -> Result<Self> {
-        let client = client_builder()?.build().map_err(Error::internal)?;
+        let client = settings.clients.for_configured_server()?.build().map_err(Error::internal)?;
         let mut key = HeaderValue::from_str(settings.key.expose())
             .map_err(|_| Error::internal("`PLUGIN_DAEMON_KEY` has characters that no HTTP header can hold"))?;
         key.set_sensitive(true);
@@ -110,6 +111,7 @@ mod tests {
             url: "http://a.example/".parse().unwrap(),
             key: Secret::new("a key"),
             metrics: Arc::default(),
+            clients: HttpClients::default(),
         };
         let client = PluginDaemonClient::new(&settings).unwrap();
         assert_eq!((client.url.as_str(), client.key.is_sensitive()), ("http://a.example", true));

@@ -1,5 +1,6 @@
 //! The provider's metadata (OpenID Connect Discovery 1.0).
 
+use reqwest::Method;
 use serde::Deserialize;
 use url::Url;
 
@@ -40,7 +41,8 @@ struct MetadataDocument {
 /// Reads the metadata of an issuer.
 pub(super) async fn discover(http: &ProviderHttp, issuer: &str) -> Result<ProviderMetadata, FetchError> {
     let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-    check(issuer, fetch_json(http, http.client.get(url), MAX_METADATA).await?)
+    let url = Url::parse(&url).map_err(|error| FetchError::Metadata(error.to_string()))?;
+    check(issuer, fetch_json(http, http.request(Method::GET, url), MAX_METADATA).await?)
 }
 
 /// Checks that the document is of this issuer (section 4.3) and that its endpoints can be used.

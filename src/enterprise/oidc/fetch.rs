@@ -2,13 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
+use url::{Origin, Url};
 
 use super::error::FetchError;
 use crate::{
-    http_client::{BodyError, read_body},
+    domain::{Error, Result},
+    http_client::{BodyError, HttpClients, read_body},
     telemetry::{
         client_call,
         metrics::upstreams::{Upstream, UpstreamMetrics},
@@ -18,11 +20,32 @@ use crate::{
 /// Longest time of a request with its response.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The client for requests to the provider, which are counted.
+/// The clients for requests to the provider, which are counted.
 #[derive(Clone)]
 pub(crate) struct ProviderHttp {
-    pub client: Client,
-    pub metrics: Arc<UpstreamMetrics>,
+    /// The scheme, host and port that an administrator has configured.
+    issuer: Origin,
+    at_issuer: Client,
+    /// For endpoints at another origin, which only the provider's metadata names.
+    elsewhere: Client,
+    metrics: Arc<UpstreamMetrics>,
+}
+
+impl ProviderHttp {
+    pub(crate) fn new(clients: &HttpClients, issuer: &str, metrics: Arc<UpstreamMetrics>) -> Result<Self> {
+        Ok(Self {
+            issuer: Url::parse(issuer).map_err(Error::internal)?.origin(),
+            at_issuer: clients.for_configured_server()?.build().map_err(Error::internal)?,
+            elsewhere: clients.for_other_servers()?.build().map_err(Error::internal)?,
+            metrics,
+        })
+    }
+
+    /// A request. The client certificate is presented to the origin of the issuer only.
+    pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        let client = if url.origin() == self.issuer { &self.at_issuer } else { &self.elsewhere };
+        client.request(method, url)
+    }
 }
 
 /// Sends a request and reads at most `max_bytes` of JSON from a response with status 200.

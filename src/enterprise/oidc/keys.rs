@@ -5,6 +5,7 @@ use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse},
 };
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -97,7 +98,7 @@ impl CachedKeys {
 }
 
 async fn fetch_keys(http: &ProviderHttp, url: &Url) -> Result<Vec<VerificationKey>, FetchError> {
-    let document: KeySetDocument = fetch_json(http, http.client.get(url.clone()), MAX_KEY_SET).await?;
+    let document: KeySetDocument = fetch_json(http, http.request(Method::GET, url.clone()), MAX_KEY_SET).await?;
     Ok(document.keys.into_iter().take(MAX_KEYS).filter_map(verification_key).collect())
 }
 

@@ -1,5 +1,6 @@
 //! The token endpoint (RFC 6749 section 4.1.3) and the user info endpoint (OpenID Connect Core section 5.3).
 
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -42,8 +43,7 @@ pub(super) async fn exchange_code(
     response: AuthorizationResponse<'_>,
 ) -> Result<TokenAnswer, FetchError> {
     let request = http
-        .client
-        .post(metadata.token_endpoint.clone())
+        .request(Method::POST, metadata.token_endpoint.clone())
         .header("content-type", "application/x-www-form-urlencoded")
         .body(token_form(metadata.client_authentication, client, response));
     let request = match metadata.client_authentication {
@@ -80,5 +80,5 @@ pub(super) async fn fetch_user_info(
     access_token: &str,
 ) -> Result<Option<Value>, FetchError> {
     let Some(url) = &metadata.userinfo_endpoint else { return Ok(None) };
-    fetch_json(http, http.client.get(url.clone()).bearer_auth(access_token), MAX_ANSWER).await.map(Some)
+    fetch_json(http, http.request(Method::GET, url.clone()).bearer_auth(access_token), MAX_ANSWER).await.map(Some)
 }

@@ -14,7 +14,7 @@ use url::Url;
 use super::{circuit_breaker::CircuitBreaker, error::RemoteError, messages::ErrorAnswer, settings::RemoteSettings};
 use crate::{
     domain::{Error, Result, sentence::sentence},
-    http_client::{BodyError, client_builder, read_body},
+    http_client::{BodyError, read_body},
     ports::clock::Clock,
     telemetry::{
         client_call,
@@ -64,7 +64,9 @@ impl RemoteRequest {
 impl RemoteClient {
     pub(super) fn new(settings: RemoteSettings, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Result<Self> {
         let limits = settings.limits;
-        let http = client_builder()?
+        let http = settings
+            .clients
+            .for_configured_server()?
             .connect_timeout(limits.connect_timeout)
             .retry(reqwest::retry::never())
             .build()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use url::Url;
 
-use crate::domain::secret::Secret;
+use crate::{domain::secret::Secret, http_client::HttpClients};
 
 #[derive(Clone, Debug)]
 pub(crate) struct RemoteSettings {
@@ -14,6 +14,7 @@ pub(crate) struct RemoteSettings {
     /// Sent as `Enterprise-Api-Secret-Key`.
     pub(crate) secret_key: Secret,
     pub(crate) limits: RemoteLimits,
+    pub(crate) clients: HttpClients,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     domain::{Error, Result},
-    http_client,
+    http_client::HttpClients,
     memory::{MemoryKind, MemoryLedger, MemoryPermit, Owner},
 };
 
@@ -44,18 +44,20 @@ pub(crate) struct OutboundClient {
 
 impl OutboundClient {
     /// A client for public addresses and the `allowed` networks.
-    pub(crate) fn new(allowed: Vec<IpNet>, memory: &MemoryLedger) -> Result<Self> {
-        Self::with_resolver(allowed, memory, Arc::new(SystemResolver))
+    pub(crate) fn new(allowed: Vec<IpNet>, memory: &MemoryLedger, clients: &HttpClients) -> Result<Self> {
+        Self::with_resolver(allowed, memory, clients, Arc::new(SystemResolver))
     }
 
     /// A client that resolves names with `resolver`.
     pub(crate) fn with_resolver(
         allowed: Vec<IpNet>,
         memory: &MemoryLedger,
+        clients: &HttpClients,
         resolver: Arc<dyn AddressResolver>,
     ) -> Result<Self> {
         let allowed: Arc<[IpNet]> = allowed.into();
-        let client = http_client::client_builder()?
+        let client = clients
+            .for_other_servers()?
             .dns_resolver(CheckedResolver { resolver, allowed: allowed.clone() })
             .pool_max_idle_per_host(0)
             .build()

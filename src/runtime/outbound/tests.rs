@@ -29,7 +29,10 @@ use super::{
     resolver::AddressResolver,
     run_client::{MAX_CONCURRENT_OF_RUN, RunOutboundClient},
 };
-use crate::memory::{MemoryError, MemoryKind, MemoryLedger, Owner};
+use crate::{
+    http_client::HttpClients,
+    memory::{MemoryError, MemoryKind, MemoryLedger, Owner},
+};
 
 /// The workspace and the app of a request.
 fn owners() -> [Owner; 2] {
@@ -60,7 +63,8 @@ async fn server(router: Router) -> SocketAddr {
 
 fn allowing(networks: &[&str], names: Names) -> OutboundClient {
     let allowed = networks.iter().map(|network| network.parse().unwrap()).collect();
-    OutboundClient::with_resolver(allowed, &MemoryLedger::unlimited(), Arc::new(names)).unwrap()
+    OutboundClient::with_resolver(allowed, &MemoryLedger::unlimited(), &HttpClients::default(), Arc::new(names))
+        .unwrap()
 }
 
 fn local() -> OutboundClient {
@@ -171,9 +175,13 @@ async fn request_connects_to_the_address_that_was_checked() {
     let answers = vec![vec!["127.0.0.1".parse().unwrap()], vec!["127.0.0.2".parse().unwrap()]];
     let names = Names { names: HashMap::from([("twice.example", answers)]), ..Names::default() };
     let names = Arc::new(names);
-    let outbound =
-        OutboundClient::with_resolver(vec!["127.0.0.1/32".parse().unwrap()], &MemoryLedger::unlimited(), names.clone())
-            .unwrap();
+    let outbound = OutboundClient::with_resolver(
+        vec!["127.0.0.1/32".parse().unwrap()],
+        &MemoryLedger::unlimited(),
+        &HttpClients::default(),
+        names.clone(),
+    )
+    .unwrap();
     let url = format!("http://twice.example:{}/", address.port());
     assert!(send(&outbound, get(&url)).await.is_ok());
     assert_eq!(names.lookups.load(Ordering::Relaxed), 1);
@@ -337,7 +345,7 @@ async fn responses_of_a_workspace_stay_within_its_share_of_the_memory() {
     let address = server(Router::new().fallback(|| async { "x".repeat(100_000) })).await;
     // A body of 100,000 bytes takes 131,072.
     let memory = MemoryLedger::with_limits(|_| 500_000);
-    let outbound = OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()], &memory).unwrap();
+    let outbound = OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()], &memory, &HttpClients::default()).unwrap();
     let send = |workspace: &'static str| {
         outbound.send([Owner::of(&workspace), Owner::of(&"app")], get(format!("http://{address}/")), |_| 1 << 20)
     };

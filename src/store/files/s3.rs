@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::{
     domain::{Error, Result, secret::Secret},
-    http_client::client_builder,
+    http_client::HttpClients,
 };
 
 /// A bucket with its credentials.
@@ -24,6 +24,7 @@ pub(crate) struct S3Settings {
     pub virtual_host: bool,
     /// Longest time of a request, which has at most one part of a file.
     pub request_timeout: Duration,
+    pub clients: HttpClients,
 }
 
 impl S3Settings {
@@ -42,7 +43,8 @@ impl S3Settings {
         if self.virtual_host {
             service = service.enable_virtual_host_style();
         }
-        let client = client_builder()?.timeout(self.request_timeout).build().map_err(Error::internal)?;
+        let client =
+            self.clients.for_configured_server()?.timeout(self.request_timeout).build().map_err(Error::internal)?;
         let context = OperationContext::new().with_http_transport(HttpTransporter::new(ReqwestTransport::new(client)));
         Ok(Operator::new(service).map_err(Error::unavailable)?.with_context(context))
     }

@@ -95,7 +95,7 @@ async fn checks_of_replicas_on_one_directory_do_not_disturb_each_other() {
 #[tokio::test]
 async fn request_to_a_bucket_that_does_not_answer_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let files = FileStore::new(FileLocation::S3(S3Settings {
+    let files = FileStore::new(FileLocation::S3(Box::new(S3Settings {
         endpoint: Some(format!("http://{}", listener.local_addr().unwrap()).parse().unwrap()),
         region: "auto".to_owned(),
         bucket: "files".to_owned(),
@@ -103,7 +103,8 @@ async fn request_to_a_bucket_that_does_not_answer_times_out() {
         secret_key: Secret::new("secret".to_owned()),
         virtual_host: false,
         request_timeout: Duration::from_millis(100),
-    }));
+        clients: crate::http_client::HttpClients::default(),
+    })));
     let deleted = tokio::time::timeout(Duration::from_secs(10), files.delete("a")).await.expect("no limit of time");
     assert_eq!(deleted.unwrap_err().code(), Code::ServiceUnavailable);
 }

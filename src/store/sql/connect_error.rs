@@ -10,7 +10,7 @@ use sea_orm::{
 
 use super::{
     driver_error::driver_error,
-    pool::{trust_of_mysql, trust_of_postgres},
+    pool::{complete_mysql, complete_postgres},
 };
 
 /// The time limit of the attempt that finds the cause.
@@ -31,17 +31,9 @@ pub(super) async fn find_cause(url: &str, authorities: Option<&[u8]>, error: DbE
 
 async fn attempt(url: &str, authorities: Option<&[u8]>) -> Result<(), sqlx::Error> {
     if url.starts_with("postgres:") {
-        let mut options = PgConnectOptions::from_str(url)?;
-        if let Some(authorities) = authorities {
-            options = trust_of_postgres(options, authorities);
-        }
-        options.connect().await?.close().await
+        complete_postgres(PgConnectOptions::from_str(url)?, authorities).connect().await?.close().await
     } else if url.starts_with("mysql:") {
-        let mut options = MySqlConnectOptions::from_str(url)?;
-        if let Some(authorities) = authorities {
-            options = trust_of_mysql(options, authorities);
-        }
-        options.connect().await?.close().await
+        complete_mysql(MySqlConnectOptions::from_str(url)?, authorities).connect().await?.close().await
     } else {
         Ok(())
     }

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::{
     connect_error::find_cause,
     disk::{check_space, directory_of},
-    pool::{names_authority, set_hooks, trust},
+    pool::{names_authority, set_hooks, set_options},
     primary::{Hosts, PrimaryFollower},
     rendered::RenderedStatements,
     sql_pool::SqlPool,
@@ -117,14 +117,10 @@ impl SqlStore {
             // `set_hooks` checks those that may be broken.
             connect.test_before_acquire(false);
         }
-        if let Some(authorities) = &authorities {
-            trust(&mut connect, authorities);
-        }
+        let keeps_statements = options.pooling != SqlPooling::TransactionsWithoutStatements;
+        set_options(&mut connect, authorities.as_deref(), keeps_statements);
         let suspicion = Arc::default();
         set_hooks(&mut connect, options.pooling == SqlPooling::Sessions, &suspicion);
-        if options.pooling == SqlPooling::TransactionsWithoutStatements {
-            connect.map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(0));
-        }
         if is_sqlite && !in_memory {
             // Switching a file to WAL needs an exclusive lock, for which SQLite does not wait. One connection does it
             // before the pool opens others.

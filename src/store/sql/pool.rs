@@ -26,21 +26,44 @@ pub(super) fn names_authority(url: &str) -> bool {
     NAMES.iter().any(|name| query.contains(name)) || std::env::var_os("PGSSLROOTCERT").is_some()
 }
 
-/// Trusts these authorities besides Mozilla's. The drivers use them in the modes `verify-ca` and `verify-full`
-/// (`VERIFY_CA` and `VERIFY_IDENTITY` of MySQL); their other modes accept any certificate.
-pub(super) fn trust(connect: &mut ConnectOptions, authorities: &[u8]) {
-    let [of_postgres, of_mysql] = [authorities.to_vec(), authorities.to_vec()];
+/// Sets what the drivers do not read from the URL. SeaORM keeps the last function of a driver only, so this is the one
+/// place that gives it functions.
+pub(super) fn set_options(connect: &mut ConnectOptions, authorities: Option<&[u8]>, keeps_statements: bool) {
+    let [for_postgres, for_mysql] = [authorities, authorities].map(|pem| pem.map(<[u8]>::to_vec));
     connect
-        .map_sqlx_postgres_opts(move |options| trust_of_postgres(options, &of_postgres))
-        .map_sqlx_mysql_opts(move |options| trust_of_mysql(options, &of_mysql));
+        .map_sqlx_postgres_opts(move |options| {
+            let options = complete_postgres(options, for_postgres.as_deref());
+            if keeps_statements { options } else { options.statement_cache_capacity(0) }
+        })
+        .map_sqlx_mysql_opts(move |options| complete_mysql(options, for_mysql.as_deref()));
 }
 
-pub(super) fn trust_of_postgres(options: PgConnectOptions, authorities: &[u8]) -> PgConnectOptions {
-    options.ssl_root_cert_from_pem(authorities.to_vec())
+/// Trusts these authorities besides Mozilla's, which the driver uses in the modes `verify-ca` and `verify-full`; its
+/// other modes accept any certificate. Removes the brackets of an IPv6 literal, which the driver takes for a name.
+pub(super) fn complete_postgres(mut options: PgConnectOptions, authorities: Option<&[u8]>) -> PgConnectOptions {
+    if let Some(literal) = ipv6_literal(options.get_host()) {
+        options = options.host(&literal);
+    }
+    match authorities {
+        Some(pem) => options.ssl_root_cert_from_pem(pem.to_vec()),
+        None => options,
+    }
 }
 
-pub(super) fn trust_of_mysql(options: MySqlConnectOptions, authorities: &[u8]) -> MySqlConnectOptions {
-    options.ssl_ca_from_pem(authorities.to_vec())
+/// The same for MySQL, whose modes are `VERIFY_CA` and `VERIFY_IDENTITY`.
+pub(super) fn complete_mysql(mut options: MySqlConnectOptions, authorities: Option<&[u8]>) -> MySqlConnectOptions {
+    if let Some(literal) = ipv6_literal(options.get_host()) {
+        options = options.host(&literal);
+    }
+    match authorities {
+        Some(pem) => options.ssl_ca_from_pem(pem.to_vec()),
+        None => options,
+    }
+}
+
+/// The address within brackets.
+fn ipv6_literal(host: &str) -> Option<String> {
+    Some(host.strip_prefix('[')?.strip_suffix(']')?.to_owned())
 }
 
 /// Makes the server give up before the call does. A call that is dropped leaves its connection busy until the server

@@ -9,7 +9,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::pool::trust_of_postgres;
+use super::pool::complete_postgres;
 use crate::domain::{postgres_hosts::PostgresHosts, secret::Secret};
 
 /// The time limit of one host.
@@ -47,10 +47,7 @@ impl Hosts {
     }
 
     async fn fits(&self, url: &str) -> Result<bool, sqlx::Error> {
-        let mut options = PgConnectOptions::from_str(url)?;
-        if let Some(authorities) = &self.authorities {
-            options = trust_of_postgres(options, authorities);
-        }
+        let options = complete_postgres(PgConnectOptions::from_str(url)?, self.authorities.as_deref());
         let mut connection = options.connect().await?;
         let fits = !self.hosts.needs_primary || accepts_writes(&mut connection).await?;
         connection.close().await?;
@@ -94,7 +91,7 @@ async fn follow(hosts: Hosts, pool: PgPool, search: Arc<Notify>) {
     loop {
         search.notified().await;
         let found = match hosts.find().await {
-            Ok(url) => PgConnectOptions::from_str(url.expose()).ok(),
+            Ok(url) => PgConnectOptions::from_str(url.expose()).ok().map(|options| complete_postgres(options, None)),
             // The next call that fails searches again.
             Err(_) => None,
         };

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     domain::{Error, Result},
-    http_client::{client_builder_with, read_body},
+    http_client::{HttpClients, read_body},
     ports::outgoing_certificates::OutgoingCertificates,
 };
 
@@ -26,7 +26,8 @@ pub(super) struct HttpTransport {
 
 impl HttpTransport {
     pub(super) fn new(certificates: &OutgoingCertificates, timeout: Duration) -> Result<Self> {
-        let client = client_builder_with(certificates)?.timeout(timeout).build().map_err(Error::internal)?;
+        let builder = HttpClients::from_pem(certificates)?.for_configured_server()?;
+        let client = builder.timeout(timeout).build().map_err(Error::internal)?;
         Ok(Self { client, runtime: Handle::try_current().map_err(Error::internal)? })
     }
 }

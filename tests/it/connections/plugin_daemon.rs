@@ -5,10 +5,10 @@ use dify_openapi::testing::ports::Clock as _;
 use super::*;
 use crate::support::plugin_daemon::{Dispatch, Fault as DaemonFault, KEY, PluginDaemon};
 
-pub(super) struct PluginServer {
-    pub(super) server: ConnectionServer,
-    pub(super) daemon: PluginDaemon,
-    pub(super) member: Person,
+pub(crate) struct PluginServer {
+    pub(crate) server: ConnectionServer,
+    pub(crate) daemon: PluginDaemon,
+    pub(crate) member: Person,
 }
 
 impl PluginServer {
@@ -17,7 +17,7 @@ impl PluginServer {
     }
 
     /// With more variables of the server.
-    pub(super) async fn start_with(stores: Stores, more: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(stores: Stores, more: &[(&str, &str)]) -> Self {
         let daemon = PluginDaemon::start().await;
         let url = daemon.url.clone();
         Self::start_at(

@@ -24,8 +24,8 @@ on_both_stores!(
 const LONG: usize = 11 << 20;
 
 /// The bucket of `TEST_S3_URL`: `http://ACCESS_KEY:SECRET_KEY@HOST/BUCKET`.
-struct Bucket {
-    endpoint: String,
+pub(crate) struct Bucket {
+    pub(crate) endpoint: String,
     name: String,
     access_key: String,
     secret_key: String,
@@ -33,7 +33,7 @@ struct Bucket {
 
 impl Bucket {
     /// `None` with a message without a server (`tests/run --quick`).
-    fn find() -> Option<Self> {
+    pub(crate) fn find() -> Option<Self> {
         let Ok(url) = std::env::var("TEST_S3_URL") else {
             eprintln!("no TEST_S3_URL: tests/run without --quick sets it");
             return None;
@@ -47,7 +47,7 @@ impl Bucket {
         })
     }
 
-    fn variables(&self) -> Vec<(&str, &str)> {
+    pub(crate) fn variables(&self) -> Vec<(&str, &str)> {
         vec![
             ("STORAGE_TYPE", "s3"),
             ("S3_ENDPOINT", &self.endpoint),

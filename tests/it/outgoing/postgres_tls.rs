@@ -29,6 +29,11 @@ async fn postgres_with_a_private_authority_is_verified() {
     // The common authorities apply where the URL has none of its own.
     let common = server.replica_with(&[("DATABASE_URL", &verified), ("SSL_CERT_FILE", text(&file))]).await;
     assert_eq!(Bearer::sign_in(&common, OWNER, "desktop").await.get("/openapi/v1/account").await.0, 200);
+    // As behind a pooler.
+    let pooled = [("DB_TRANSACTION_POOLING", "true"), ("DB_PREPARED_STATEMENTS", "false")];
+    let pooled = [&pooled, [("DATABASE_URL", &*verified), ("SSL_CERT_FILE", text(&file))].as_slice()].concat();
+    let pooled = server.replica_with(&pooled).await;
+    assert_eq!(Bearer::sign_in(&pooled, OWNER, "phone").await.get("/openapi/v1/account").await.0, 200);
 
     let output = server.command_with(&[("DATABASE_URL", &verified)], &["migrate", "status"]);
     let error = failed(&output, 1);

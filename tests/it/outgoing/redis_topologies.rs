@@ -25,7 +25,7 @@ async fn stores() -> Option<Stores> {
     Some(Stores::Servers { database, redis: String::new(), prefix: "it".to_owned() })
 }
 
-async fn assert_signs_in(server: &TestServer) {
+pub(super) async fn assert_signs_in(server: &TestServer) {
     let bearer = Bearer::sign_in(server, OWNER, "laptop").await;
     assert_eq!(bearer.get("/openapi/v1/account").await.0, 200);
     let ready = reqwest::get(server.admin("/readyz")).await.unwrap().text().await.unwrap();

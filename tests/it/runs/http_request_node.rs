@@ -29,7 +29,7 @@ async fn local_server() -> (String, Arc<AtomicUsize>) {
     (url, request_count)
 }
 
-async fn http_request_app(server: &TestServer, url: &str) -> String {
+pub(crate) async fn http_request_app(server: &TestServer, url: &str) -> String {
     let request = json!({"id": "ask", "data": {"type": "http-request", "title": "Ask", "method": "get", "url": url,
         "authorization": {"type": "no-auth"}, "headers": "", "params": "", "body": {"type": "none", "data": []}}});
     let end = json!({"id": "end", "data": {"type": "end", "title": "End",

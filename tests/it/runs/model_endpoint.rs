@@ -23,7 +23,7 @@ use crate::support::{
 const KEY: &str = "sk-of-the-endpoint-0123456789";
 
 /// An endpoint with one model that records its requests.
-async fn endpoint() -> (String, Arc<Mutex<Vec<(HeaderMap, Value)>>>) {
+pub(crate) async fn endpoint() -> (String, Arc<Mutex<Vec<(HeaderMap, Value)>>>) {
     let requests: Arc<Mutex<Vec<(HeaderMap, Value)>>> = Arc::default();
     let recorded = Arc::clone(&requests);
     let answer = move |headers: HeaderMap, Json(body): Json<Value>| async move {
@@ -46,7 +46,7 @@ async fn endpoint() -> (String, Arc<Mutex<Vec<(HeaderMap, Value)>>>) {
     (url, requests)
 }
 
-async fn with_model(server: &TestServer, provider: &str, name: &str) -> String {
+pub(crate) async fn with_model(server: &TestServer, provider: &str, name: &str) -> String {
     let app = prompt_app(server, "chat").await;
     let params = json!({"temperature": 0.1});
     let model = json!({"provider": provider, "name": name, "mode": "chat", "completion_params": params});
@@ -59,7 +59,7 @@ async fn with_model(server: &TestServer, provider: &str, name: &str) -> String {
     app
 }
 
-fn body() -> Value {
+pub(crate) fn body() -> Value {
     json!({"inputs": {"name": "Ann"}, "query": "Hello"})
 }
 

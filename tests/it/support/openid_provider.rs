@@ -22,6 +22,8 @@ pub const CLIENT_SECRET: &str = "the secret of the tests";
 
 struct Provider {
     issuer: String,
+    /// The URL before the endpoints that the metadata names.
+    endpoints: String,
     key: EncodingKey,
     public_key: Value,
     /// The claims of each code, and its challenge.
@@ -49,6 +51,7 @@ impl OpenIdProvider {
         public_key["kid"] = json!("k1");
         let provider = Provider {
             issuer: issuer.clone(),
+            endpoints: issuer.clone(),
             key,
             public_key,
             codes: BTreeMap::new(),
@@ -101,6 +104,14 @@ impl OpenIdProvider {
         self.provider.lock().traceparent.clone()
     }
 
+    /// Changes the URLs under which a proxy makes the issuer and its other endpoints accessible.
+    pub fn move_to(&mut self, issuer: &str, endpoints: &str) {
+        issuer.clone_into(&mut self.issuer);
+        let mut provider = self.provider.lock();
+        issuer.clone_into(&mut provider.issuer);
+        endpoints.clone_into(&mut provider.endpoints);
+    }
+
     /// Answers everything with 500 from now on, or no longer.
     pub fn set_down(&self, is_down: bool) {
         self.provider.lock().is_down = is_down;
@@ -117,12 +128,12 @@ async fn metadata(State(provider): State<Arc<Mutex<Provider>>>) -> Response {
     if provider.is_down {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
-    let issuer = &provider.issuer;
+    let (issuer, endpoints) = (&provider.issuer, &provider.endpoints);
     Json(json!({
         "issuer": issuer,
-        "authorization_endpoint": format!("{issuer}/auth"),
-        "token_endpoint": format!("{issuer}/token"),
-        "jwks_uri": format!("{issuer}/jwks"),
+        "authorization_endpoint": format!("{endpoints}/auth"),
+        "token_endpoint": format!("{endpoints}/token"),
+        "jwks_uri": format!("{endpoints}/jwks"),
     }))
     .into_response()
 }

@@ -308,7 +308,7 @@ pub(super) async fn run_application(env: &BTreeMap<String, String>, clock: &Test
     super::logs::install();
     export_traces(env);
     let telemetry = Telemetry::install(&config.telemetry, Output::Writer(Box::new(std::io::sink()))).unwrap();
-    let running = app::start(config, dependencies(clock, &telemetry)).await.unwrap();
+    let running = Box::pin(app::start(config, dependencies(clock, &telemetry))).await.unwrap();
     (running, telemetry)
 }
 

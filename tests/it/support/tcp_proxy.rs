@@ -1,7 +1,7 @@
 //! A TCP proxy that can silence, hold or refuse its connections, as a broken network does.
 
 use std::{
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU16, AtomicUsize, Ordering},
@@ -38,7 +38,7 @@ enum Direction {
 
 /// Forwards connections from a port of its own.
 pub struct TcpProxy {
-    address: Ipv4Addr,
+    address: SocketAddr,
     pub port: u16,
     cut: watch::Sender<()>,
     traffic: watch::Sender<Traffic>,
@@ -55,11 +55,25 @@ impl TcpProxy {
 
     /// Starts a proxy at an address of this machine to a port of it.
     pub async fn listening_at(address: Ipv4Addr, port: u16) -> Self {
-        let listener = TcpListener::bind((address, 0)).await.unwrap();
-        let port_here = listener.local_addr().unwrap().port();
+        Self::on(TcpListener::bind((address, 0)).await.unwrap(), port)
+    }
+
+    /// Starts a proxy on `[::1]` to a port of 127.0.0.1. `None` with a message where the machine has no IPv6.
+    pub async fn from_ipv6(port: u16) -> Option<Self> {
+        match TcpListener::bind("[::1]:0").await {
+            Ok(listener) => Some(Self::on(listener, port)),
+            Err(error) => {
+                eprintln!("this machine has no IPv6 loopback address: {error}");
+                None
+            }
+        }
+    }
+
+    fn on(listener: TcpListener, port: u16) -> Self {
+        let address = listener.local_addr().unwrap();
         let proxy = Self {
             address,
-            port: port_here,
+            port: address.port(),
             cut: watch::Sender::new(()),
             traffic: watch::Sender::new(Traffic::All),
             connections: Arc::default(),
@@ -88,7 +102,7 @@ impl TcpProxy {
 
     /// Its address and port, as URLs contain them.
     pub fn authority(&self) -> String {
-        format!("{}:{}", self.address, self.port)
+        self.address.to_string()
     }
 
     /// The number of accepted connections.

@@ -79,6 +79,7 @@ fn tools_at(url: &str, memory: &MemoryLedger) -> PluginDaemonTools {
         url: url.parse().unwrap(),
         key: Secret::new("the key"),
         metrics: std::sync::Arc::default(),
+        clients: crate::http_client::HttpClients::default(),
     };
     PluginDaemonTools::new(PluginDaemonClient::new(&settings).unwrap(), memory)
 }

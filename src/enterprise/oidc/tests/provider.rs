@@ -20,6 +20,7 @@ use super::{ManualClock, NONCE};
 use crate::{
     domain::secret::Secret,
     enterprise::oidc::{OidcClient, OidcSettings, ProviderHttp},
+    http_client::HttpClients,
 };
 
 pub(super) const CLIENT_ID: &str = "dify & co";
@@ -149,8 +150,8 @@ impl TestProvider {
             redirect_uri: "https://dify.example/callback".to_owned(),
         };
         change(&mut settings);
-        let http = crate::http_client::client_builder().unwrap().build().unwrap();
-        OidcClient::new(ProviderHttp { client: http, metrics: Arc::default() }, Arc::new(self.clock.clone()), settings)
+        let http = ProviderHttp::new(&HttpClients::default(), &settings.issuer, Arc::default()).unwrap();
+        OidcClient::new(http, Arc::new(self.clock.clone()), settings)
     }
 
     pub(super) fn change(&self, change: impl FnOnce(&mut Answers)) {

@@ -31,7 +31,6 @@ use self::{
 use super::{error::ModelError, prompt::Prompt, stream::ModelStream};
 use crate::{
     domain::{Error, Result, app::full_provider},
-    http_client::client_builder,
     telemetry::{client_call, metrics::upstreams::Upstream},
 };
 
@@ -66,7 +65,7 @@ impl OpenAiModels {
             .with_org_id("")
             .with_project_id("");
         Ok(Self {
-            http: client_builder()?.build().map_err(Error::internal)?,
+            http: settings.clients.for_configured_server()?.build().map_err(Error::internal)?,
             config,
             authorization: authorization.transpose().map_err(Error::internal)?,
             settings: Arc::new(settings),

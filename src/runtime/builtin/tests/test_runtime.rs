@@ -125,7 +125,14 @@ impl TestRuntime {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             models: Arc::clone(&models) as Arc<dyn Models>,
-            outbound: Arc::new(OutboundClient::new(Vec::new(), &MemoryLedger::unlimited()).unwrap()),
+            outbound: Arc::new(
+                OutboundClient::new(
+                    Vec::new(),
+                    &MemoryLedger::unlimited(),
+                    &crate::http_client::HttpClients::default(),
+                )
+                .unwrap(),
+            ),
             tools: None,
             credentials: Arc::new(NoConnections),
             templates: Arc::new(TemplateRenderer::new(2, Arc::new(SystemEntropy), MemoryLedger::unlimited())),

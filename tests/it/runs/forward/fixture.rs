@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use dify_openapi::testing::{
     domain::{App, AppId, AppMode, Definition, ModelConfig, ModelConfigId, Secret, WorkspaceId},
+    http_client::HttpClients,
     memory::MemoryLedger,
     ports::{RunRequest, RunStream, SystemClock, SystemEntropy},
     runtime::{DifyRuntime, DifySettings},
@@ -39,6 +40,7 @@ pub fn settings(url: &str) -> DifySettings {
         max_connections: 100,
         metrics: std::sync::Arc::default(),
         memory: MemoryLedger::unlimited(),
+        clients: HttpClients::default(),
     }
 }
 

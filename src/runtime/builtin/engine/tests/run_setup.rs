@@ -275,7 +275,12 @@ impl RunSetup {
             .for_app(SlotOwner { workspace: id::WorkspaceId(Uuid::from_u128(6)), app: id::AppId(Uuid::from_u128(7)) }),
             outbound: RunOutboundClient::new(
                 &Arc::new(
-                    OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()], &MemoryLedger::unlimited()).unwrap(),
+                    OutboundClient::new(
+                        vec!["127.0.0.0/8".parse().unwrap()],
+                        &MemoryLedger::unlimited(),
+                        &crate::http_client::HttpClients::default(),
+                    )
+                    .unwrap(),
                 ),
                 [Owner::of(&"workspace"), Owner::of(&"app")],
             ),

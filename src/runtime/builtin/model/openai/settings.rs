@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use url::Url;
 
-use crate::{domain::secret::Secret, telemetry::metrics::upstreams::UpstreamMetrics};
+use crate::{domain::secret::Secret, http_client::HttpClients, telemetry::metrics::upstreams::UpstreamMetrics};
 
 #[derive(Clone, Debug)]
 pub(crate) struct OpenAiSettings {
@@ -21,4 +21,5 @@ pub(crate) struct OpenAiSettings {
     pub idle_timeout: Duration,
     /// Counts the requests.
     pub metrics: Arc<UpstreamMetrics>,
+    pub clients: HttpClients,
 }

@@ -75,6 +75,7 @@ fn client_with_timeout(url: &str, key: Option<&str>, timeout_limit: Duration) ->
         first_byte_timeout: timeout_limit,
         idle_timeout: timeout_limit,
         metrics: Arc::default(),
+        clients: crate::http_client::HttpClients::default(),
     })
     .unwrap()
 }

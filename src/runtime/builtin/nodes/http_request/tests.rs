@@ -97,7 +97,14 @@ async fn run_with(data: Value, fail_on_status: bool) -> NodeResult {
     let values = json!({"text": "a b&c", "lines": "one\ntwo", "inject": "v\r\nx-evil: 1", "quote": "say \"hi\"\n"});
     pool.set(VariablePool::ROOT, &"n".into(), Arc::new(map(values))).unwrap();
     let outbound = RunOutboundClient::new(
-        &Arc::new(OutboundClient::new(vec!["127.0.0.0/8".parse().unwrap()], &MemoryLedger::unlimited()).unwrap()),
+        &Arc::new(
+            OutboundClient::new(
+                vec!["127.0.0.0/8".parse().unwrap()],
+                &MemoryLedger::unlimited(),
+                &crate::http_client::HttpClients::default(),
+            )
+            .unwrap(),
+        ),
         [Owner::of(&"workspace"), Owner::of(&"app")],
     );
     let data: HttpRequestNodeData = serde_json::from_value(data).unwrap();
