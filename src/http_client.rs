@@ -83,7 +83,7 @@ impl HttpClients {
     }
 
     /// A client for servers that users or other servers name. It presents no certificate: otherwise a user could act
-    /// with the rights of this service at every server that knows it.
+    /// with the rights of this service at every server that trusts it.
     pub fn for_other_servers(&self) -> Result<ClientBuilder> {
         Ok(builder(self.tls()?.with_no_client_auth()))
     }

@@ -99,9 +99,9 @@ async fn previous_key_without_a_time_authenticates_nobody(stores: Stores) {
     assert!(!browser.at(&new).is_signed_in().await);
 }
 
-/// Both phases of a planned rotation, with a replica before and one after each step: nobody notices.
+/// Both phases of a planned rotation, with a replica before and one after each step.
 #[tokio::test(flavor = "multi_thread")]
-async fn rotation_in_two_phases_on_two_replicas_fails_for_nobody() {
+async fn rotation_in_two_phases_on_two_replicas_ends_no_session() {
     let Some(stores) = Stores::servers().await else { return };
     let before = start(stores).await;
     let announced = before.replica_with(&[("SECRET_KEY_NEXT", NEW_KEY)]).await;

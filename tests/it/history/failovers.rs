@@ -13,7 +13,7 @@ use super::{
 use crate::support::{Answer, Bearer, Browser, Device, server::OWNER};
 
 /// The state before the failover: two cached tokens, a device that was approved, and one that was not.
-struct Scene {
+struct PreparedDeployment {
     deployment: Deployment,
     browser: Browser,
     revoked_before: Bearer,
@@ -22,7 +22,7 @@ struct Scene {
     pending: Device,
 }
 
-impl Scene {
+impl PreparedDeployment {
     async fn start(wait_replicas: &str) -> Option<Self> {
         let deployment = Deployment::start_with(&[("REDIS_WAIT_REPLICAS", wait_replicas)]).await?;
         let [one, other] = &deployment.replicas;
@@ -93,55 +93,55 @@ async fn revoke(bearer: &Bearer) -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failover_takes_back_what_no_replica_has_confirmed() {
-    let Some(scene) = Box::pin(Scene::start("0")).await else { return };
-    scene.deployment.redis.hold_replication();
-    assert_eq!(revoke(&scene.revoked).await, 200);
-    assert_eq!(scene.use_at_both(&scene.revoked).await, [401, 401]);
-    let first = scene.poll(&scene.approved).await;
+    let Some(prepared) = Box::pin(PreparedDeployment::start("0")).await else { return };
+    prepared.deployment.redis.hold_replication();
+    assert_eq!(revoke(&prepared.revoked).await, 200);
+    assert_eq!(prepared.use_at_both(&prepared.revoked).await, [401, 401]);
+    let first = prepared.poll(&prepared.approved).await;
     assert_eq!(first.status, 200, "{}", first.text);
-    scene.fail_over().await;
+    prepared.fail_over().await;
     // What `REDIS_WAIT_REPLICAS` prevents: a revoked token works again, and a token is delivered twice.
-    assert_eq!(scene.use_at_both(&scene.revoked).await, [200, 200]);
-    assert_eq!(scene.poll(&scene.approved).await.json()["token"], first.json()["token"]);
+    assert_eq!(prepared.use_at_both(&prepared.revoked).await, [200, 200]);
+    assert_eq!(prepared.poll(&prepared.approved).await.json()["token"], first.json()["token"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failover_takes_back_nothing_that_was_answered_when_replicas_confirm_writes() {
-    let Some(scene) = Box::pin(Scene::start("1")).await else { return };
-    let redis = &scene.deployment.redis;
+    let Some(prepared) = Box::pin(PreparedDeployment::start("1")).await else { return };
+    let redis = &prepared.deployment.redis;
     redis.hold_replication();
     // Nothing can be confirmed, so nothing is promised. Reads go on.
-    assert_eq!(revoke(&scene.revoked).await, 503);
-    assert_eq!(scene.poll(&scene.approved).await.status, 503);
-    assert_eq!(approve(&scene.browser, &scene.pending).await.status, 503);
+    assert_eq!(revoke(&prepared.revoked).await, 503);
+    assert_eq!(prepared.poll(&prepared.approved).await.status, 503);
+    assert_eq!(approve(&prepared.browser, &prepared.pending).await.status, 503);
     let codes = json!({"client_id": "difyctl", "device_label": "new"});
-    assert_eq!(Device::request_codes(&scene.deployment.replicas[1].server, &codes).await.status, 503);
-    assert_eq!(scene.use_at_both(&scene.revoked_before).await, [401, 401]);
-    scene.fail_over().await;
+    assert_eq!(Device::request_codes(&prepared.deployment.replicas[1].server, &codes).await.status, 503);
+    assert_eq!(prepared.use_at_both(&prepared.revoked_before).await, [401, 401]);
+    prepared.fail_over().await;
 
-    assert_eq!(scene.use_at_both(&scene.revoked_before).await, [401, 401]);
+    assert_eq!(prepared.use_at_both(&prepared.revoked_before).await, [401, 401]);
     redis.replace_replica().await;
     // The queued invalidation is confirmed now, or was.
     let mut revocation = 503;
     for _ in 0..100 {
-        revocation = revoke(&scene.revoked).await;
+        revocation = revoke(&prepared.revoked).await;
         if revocation != 503 {
             break;
         }
         sleep(Duration::from_millis(100)).await;
     }
     assert!(matches!(revocation, 200 | 401 | 404), "{revocation}");
-    assert_eq!(scene.use_at_both(&scene.revoked).await, [401, 401]);
+    assert_eq!(prepared.use_at_both(&prepared.revoked).await, [401, 401]);
 
-    let delivered = scene.poll(&scene.approved).await;
+    let delivered = prepared.poll(&prepared.approved).await;
     assert_eq!(delivered.status, 200, "{}", delivered.text);
-    assert_eq!(scene.poll(&scene.approved).await.code(), "expired_token");
-    scene.approve(&scene.pending).await;
-    let delivered_later = scene.poll(&scene.pending).await;
+    assert_eq!(prepared.poll(&prepared.approved).await.code(), "expired_token");
+    prepared.approve(&prepared.pending).await;
+    let delivered_later = prepared.poll(&prepared.pending).await;
     assert_eq!(delivered_later.status, 200, "{}", delivered_later.text);
     for answer in [delivered, delivered_later] {
         let token = answer.json()["token"].as_str().unwrap().to_owned();
-        let bearer = Bearer::with_token(&scene.deployment.replicas[0].server, &token, "");
-        assert_eq!(scene.use_at_both(&bearer).await, [200, 200]);
+        let bearer = Bearer::with_token(&prepared.deployment.replicas[0].server, &token, "");
+        assert_eq!(prepared.use_at_both(&bearer).await, [200, 200]);
     }
 }

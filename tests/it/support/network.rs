@@ -1,5 +1,5 @@
 //! A host of its own for a process: a network namespace, with a cable to the host of the test for each way. A cable can
-//! lose packets in either direction, as a broken network does: nobody is informed.
+//! lose packets in either direction, as a broken network does: neither end sees it.
 //!
 //! The test has to be in a namespace, too (`Namespace::Network`): without routes to other networks nothing leaves it.
 

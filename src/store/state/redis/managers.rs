@@ -24,7 +24,7 @@ pub(super) struct MasterSettings<'a> {
     pub(super) tls: bool,
 }
 
-/// Finds the master through sentinels, and connects to it. All sentinels are asked at once: the host of a master that is
+/// Finds the master through sentinels, and connects to it. All sentinels are queried at once: the host of a master that is
 /// lost often had a sentinel as well, and to wait for each that does not respond would take longer than a connection
 /// may.
 pub(super) struct SentinelManager(Vec<Mutex<SentinelClient>>);
@@ -45,7 +45,7 @@ impl SentinelManager {
     }
 }
 
-/// A client that asks one sentinel.
+/// A client of one sentinel.
 fn new_client(
     sentinel: &ConnectionInfo,
     master: &MasterSettings<'_>,

@@ -93,7 +93,7 @@ async fn sign_ins_survive_the_loss_of_a_master_of_a_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn node_that_does_not_respond_delays_nobody() {
+async fn node_that_does_not_respond_delays_no_sign_in() {
     let Some(node) = RedisProcess::start_with("port {port}\ncluster-enabled yes").await else { return };
     form_cluster(&node, &[]).await;
     let silent = TcpProxy::to(node.port).await;
@@ -118,7 +118,7 @@ async fn command_whose_reply_is_lost_is_not_repeated() {
     proxy.set_traffic(tcp_proxy::Traffic::Refused);
     tokio::time::sleep(Duration::from_millis(20)).await;
     proxy.set_traffic(tcp_proxy::Traffic::All);
-    // Not `false`: nobody else has consumed it.
+    // Not `false`: no other call has consumed it.
     let outcome = consumed.await.unwrap();
     assert!(outcome.is_err(), "{outcome:?}");
 }

@@ -72,7 +72,7 @@ async fn sign_ins_survive_the_promotion_of_a_replica_by_sentinels() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentinel_that_does_not_respond_delays_nobody() {
+async fn sentinel_that_does_not_respond_delays_no_sign_in() {
     let Some(deployment) = WatchedMaster::start(1).await else { return };
     let silent = TcpProxy::to(deployment.sentinels[0].port).await;
     silent.set_traffic(tcp_proxy::Traffic::Nothing);

@@ -35,14 +35,14 @@ pub struct Traffic<'a> {
     server: &'a TestServer,
     stopped: AtomicBool,
     /// Tokens that were delivered, used and revoked.
-    circles: AtomicUsize,
-    /// Tokens that nobody has revoked.
+    completed: AtomicUsize,
+    /// Tokens that are not revoked.
     kept: Mutex<Vec<Bearer>>,
 }
 
 impl<'a> Traffic<'a> {
     pub fn new(server: &'a TestServer) -> Self {
-        Self { server, stopped: AtomicBool::new(false), circles: AtomicUsize::new(0), kept: Mutex::default() }
+        Self { server, stopped: AtomicBool::new(false), completed: AtomicUsize::new(0), kept: Mutex::default() }
     }
 
     /// Runs `faults` while people work, waits until they sign in again, and uses the tokens that were kept.
@@ -62,15 +62,15 @@ impl<'a> Traffic<'a> {
         let kept = self.kept.lock().clone();
         assert!(!kept.is_empty(), "no token was kept");
         for bearer in kept {
-            assert_eq!(bearer.get(ACCOUNT).await.0, 200, "a token that nobody revoked");
+            assert_eq!(bearer.get(ACCOUNT).await.0, 200, "a token that was not revoked");
         }
     }
 
     /// Waits until every person may have begun and ended a sign-in.
     async fn wait_for_sign_ins(&self) {
-        let (began, first) = (Instant::now(), self.circles.load(Ordering::Relaxed));
-        while self.circles.load(Ordering::Relaxed) < first + 3 * PEOPLE {
-            assert!(began.elapsed() < RECOVERY_LIMIT, "nobody signs in");
+        let (began, first) = (Instant::now(), self.completed.load(Ordering::Relaxed));
+        while self.completed.load(Ordering::Relaxed) < first + 3 * PEOPLE {
+            assert!(began.elapsed() < RECOVERY_LIMIT, "no sign-in succeeds");
             sleep(PAUSE).await;
         }
         eprintln!("signed in again after {:?}", began.elapsed());
@@ -134,7 +134,7 @@ impl<'a> Traffic<'a> {
         for _ in 0..3 {
             expect(&get(&bearer).await, &[INVALID]);
         }
-        self.circles.fetch_add(1, Ordering::Relaxed);
+        self.completed.fetch_add(1, Ordering::Relaxed);
     }
 }
 
