@@ -108,6 +108,7 @@ fn unusable_tls_files_are_named_in_the_error() {
     fs::write(&files.key, authority.sign().1.serialize_pem()).unwrap();
     // The key of another certificate.
     assert!(files.load().unwrap_err().to_string().contains("belong together"));
+    let files = authority.files(dir.path(), true);
     fs::write(files.client_ca.as_ref().unwrap(), "").unwrap();
     let error = files.load().unwrap_err().to_string();
     assert!(error.contains("ca.pem"), "{error}");
