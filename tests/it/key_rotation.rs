@@ -121,7 +121,7 @@ async fn rotation_in_two_phases_on_two_replicas_ends_no_session() {
     before.advance(900);
     assert!(last.at(&replaced).is_signed_in().await);
     let forged = Browser::signed_in(&announced, OWNER).await;
-    assert!(!forged.at(&replaced).is_signed_in().await, "the replaced key signs nobody in after the rollout");
+    assert!(!forged.at(&replaced).is_signed_in().await, "a cookie of the replaced key is rejected after the rollout");
     before.advance(ACCESS_LIFETIME);
     assert!(!last.at(&replaced).is_signed_in().await);
 }

@@ -1,4 +1,4 @@
-//! The end of a server: gRPC clients are told at once, and everything fits into `SHUTDOWN_TIMEOUT`.
+//! The end of a server: the health of gRPC changes at once, and everything fits into `SHUTDOWN_TIMEOUT`.
 
 use std::time::Duration;
 
