@@ -116,22 +116,27 @@ fn documented_rights() -> String {
     line.strip_prefix("ACL SETUSER openapi ").unwrap().to_owned()
 }
 
+/// A server whose user of Redis has the rights of `openapi` there.
+async fn server_of_user(redis: &RedisProcess, variables: &[(&str, &str)]) -> Option<TestServer> {
+    let Stores::Servers { database, .. } = Stores::servers().await? else { return None };
+    let stores = Stores::Servers { database, redis: String::new(), prefix: "it".to_owned() };
+    let port = redis.port.to_string();
+    let own = [
+        ("REDIS_HOST", "127.0.0.1"),
+        ("REDIS_PORT", &*port),
+        ("REDIS_USERNAME", "openapi"),
+        ("REDIS_PASSWORD", "secret"),
+    ];
+    Some(TestServer::start_with(stores, &[&own, variables].concat()).await)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_that_refuses_a_command_is_named_and_keeps_a_new_process_from_being_ready() {
     let logs = Logs::capture();
     let rights = documented_rights().replace("~dify:*", "~it:*");
     let configuration = format!("user openapi {rights} -hsetnx");
     let Some(redis) = RedisProcess::start_with(&configuration).await else { return };
-    let Some(Stores::Servers { database, .. }) = Stores::servers().await else { return };
-    let stores = Stores::Servers { database, redis: String::new(), prefix: "it".to_owned() };
-    let port = redis.port.to_string();
-    let variables = [
-        ("REDIS_HOST", "127.0.0.1"),
-        ("REDIS_PORT", &*port),
-        ("REDIS_USERNAME", "openapi"),
-        ("REDIS_PASSWORD", "secret"),
-    ];
-    let server = TestServer::start_with(stores, &variables).await;
+    let Some(server) = server_of_user(&redis, &[]).await else { return };
     let answer = ready(&server).await;
     assert_eq!(answer.status, 503, "{}", answer.text);
     assert!(answer.text.contains(r#"{"name":"state","health":"failed"}"#), "{}", answer.text);
@@ -161,18 +166,8 @@ async fn right_to_wait_for_replicas_is_needed_when_they_confirm_writes() {
     let configuration = format!("user openapi {rights}");
     let Some(redis) = RedisProcess::start_with(&configuration).await else { return };
     let Some(_replica) = RedisProcess::start_replica(redis.port).await else { return };
-    let Some(Stores::Servers { database, .. }) = Stores::servers().await else { return };
-    let stores = Stores::Servers { database, redis: String::new(), prefix: "it".to_owned() };
-    let port = redis.port.to_string();
-    let variables = [
-        ("REDIS_HOST", "127.0.0.1"),
-        ("REDIS_PORT", &*port),
-        ("REDIS_USERNAME", "openapi"),
-        ("REDIS_PASSWORD", "secret"),
-        ("REDIS_WAIT_REPLICAS", "1"),
-    ];
     let logs = Logs::capture();
-    let server = TestServer::start_with(stores, &variables).await;
+    let Some(server) = server_of_user(&redis, &[("REDIS_WAIT_REPLICAS", "1")]).await else { return };
     assert_eq!(ready(&server).await.status, 503);
     assert!(logs.lines().contains("Redis refuses the command WAIT"), "the log names the command");
     assert_eq!(redis.ask("acl setuser openapi +wait").trim(), "OK");
