@@ -26,6 +26,7 @@ pub(crate) mod plugin_daemon;
 pub(crate) mod reader;
 pub(crate) mod redis;
 pub(crate) mod runtime;
+pub(crate) mod sampling;
 mod secret_strength;
 pub(crate) mod secrets;
 mod setting;

@@ -13,6 +13,7 @@ pub(crate) mod origin;
 mod otlp;
 pub(crate) mod redact;
 pub(crate) mod request_id;
+mod sampling;
 pub(crate) mod sink;
 #[cfg(test)]
 mod tests;
@@ -102,9 +103,8 @@ impl Telemetry {
                 Output::Writer(writer) => writer,
             })?;
             tracers = config.otlp.as_deref().map(|otlp| otlp::tracers(otlp, &exports)).transpose()?.flatten();
-            // Not installed when off, because even at a sampling ratio of 0 the layer costs 2 µs a request.
-            let otel = tracers.as_ref().map(|tracers| {
-                trace::enable();
+            let otel = config.otlp.as_deref().zip(tracers.as_ref()).map(|(otlp, tracers)| {
+                trace::enable(sampling::sampler(otlp.sampling));
                 tracing_opentelemetry::layer()
                     .with_tracer(tracers.tracer("dify-openapi"))
                     .with_location(false)

@@ -238,7 +238,7 @@ fn integrations(config: &Config) -> Vec<(&'static Setting, String)> {
         (&settings::ENABLE_OTEL, otlp.is_some().to_string()),
         (&settings::OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or_off(endpoint(otlp.and_then(|otlp| otlp.traces.as_ref())))),
         (&settings::OTEL_EXPORTER_OTLP_METRICS_ENDPOINT, or_off(endpoint(otlp.and_then(|otlp| otlp.metrics.as_ref())))),
-        (&settings::OTEL_SAMPLING_RATE, or_off(otlp.and_then(|otlp| otlp.sampling))),
+        (&settings::OTEL_SAMPLING_RATE, or_off(otlp.map(|otlp| otlp.sampling.ratio))),
     ]
 }
 

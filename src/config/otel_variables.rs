@@ -1,7 +1,7 @@
 //! The variables of the OpenTelemetry specification that are not settings: those that the SDK reads, those that this
 //! server does not follow, and Dify's own ones. Every other `OTEL_` variable is unknown.
 
-use super::reader::Reader;
+use super::{reader::Reader, sampling::RATIO};
 
 /// What the value of a variable of the SDK has to be. The SDK replaces a wrong value by its default.
 #[derive(Clone, Copy)]
@@ -14,7 +14,7 @@ enum ValueKind {
 
 const COMPRESSIONS: ValueKind = ValueKind::OneOf(&["gzip", "none"]);
 
-/// Variables that the SDK reads.
+/// Variables that the SDK reads, and the argument of the sampler.
 const SDK_VARIABLES: [(&str, ValueKind); 16] = [
     ("OTEL_SERVICE_NAME", ValueKind::Text),
     ("OTEL_RESOURCE_ATTRIBUTES", ValueKind::Text),
@@ -25,7 +25,7 @@ const SDK_VARIABLES: [(&str, ValueKind); 16] = [
     ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", COMPRESSIONS),
     ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", COMPRESSIONS),
     ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", ValueKind::OneOf(&["cumulative", "delta", "lowmemory"])),
-    ("OTEL_TRACES_SAMPLER_ARG", ValueKind::Text),
+    (RATIO, ValueKind::Text),
     ("OTEL_BSP_SCHEDULE_DELAY", ValueKind::Number),
     ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", ValueKind::Number),
     ("OTEL_METRIC_EXPORT_INTERVAL", ValueKind::Number),
@@ -123,26 +123,5 @@ pub(super) fn check(reader: &mut Reader<'_>) {
             }
             _ => {}
         }
-    }
-}
-
-/// Checks the sampler and its argument.
-pub(super) fn check_sampler(reader: &mut Reader<'_>, setting: &'static super::settings::Setting) {
-    let Some(sampler) = reader.text(setting) else { return };
-    match sampler.as_str() {
-        "always_on" | "always_off" | "parentbased_always_on" | "parentbased_always_off" => {}
-        "traceidratio" | "parentbased_traceidratio" => {
-            let name = "OTEL_TRACES_SAMPLER_ARG";
-            let share = reader.variable(name).unwrap_or_else(|| "1".to_owned());
-            if !share.parse::<f64>().is_ok_and(|share| (0.0..=1.0).contains(&share)) {
-                reader.problem(name, format_args!("is `{share}`; set it to a number from 0 to 1, like 0.25"));
-            }
-        }
-        other => reader.problem(
-            setting,
-            format_args!(
-                "is `{other}`; set it to always_on, always_off, traceidratio or one of them after parentbased_"
-            ),
-        ),
     }
 }

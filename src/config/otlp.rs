@@ -8,6 +8,7 @@ use url::Url;
 use super::{
     client_certificates, otel_variables,
     reader::Reader,
+    sampling::Sampling,
     settings::{self, Setting},
 };
 use crate::{ports::outgoing_certificates::OutgoingCertificates, trusted_roots::TrustedRoots};
@@ -17,8 +18,7 @@ use crate::{ports::outgoing_certificates::OutgoingCertificates, trusted_roots::T
 pub struct Otlp {
     pub traces: Option<OtlpSignal>,
     pub metrics: Option<OtlpSignal>,
-    /// Share of new traces that is kept; `None` if `OTEL_TRACES_SAMPLER` decides.
-    pub sampling: Option<f64>,
+    pub sampling: Sampling,
     /// Ended spans that wait for their export.
     pub max_queued_spans: usize,
     /// Whether histograms of requests name sampled traces.
@@ -93,10 +93,7 @@ impl Otlp {
             return None;
         }
         refuse_unsupported(reader);
-        let sampling = match reader.text(&settings::OTEL_TRACES_SAMPLER) {
-            Some(_) => None,
-            None => Some(reader.share(&settings::OTEL_SAMPLING_RATE)),
-        };
+        let sampling = Sampling::read(reader);
         let max_queued_spans = reader.number(&settings::OTEL_BSP_MAX_QUEUE_SIZE, 1..=100_000);
         let exemplars = read_exemplar_filter(reader);
         let (traces, metrics) = (OtlpSignal::read(reader, &TRACES), OtlpSignal::read(reader, &METRICS));
@@ -193,7 +190,6 @@ fn read_endpoint(reader: &mut Reader<'_>, names: &SignalSettings, protocol: Otlp
 
 fn refuse_unsupported(reader: &mut Reader<'_>) {
     otel_variables::check(reader);
-    otel_variables::check_sampler(reader, &settings::OTEL_TRACES_SAMPLER);
     let logs = reader.text(&settings::OTEL_LOGS_EXPORTER).unwrap_or_default();
     if logs != "none" {
         reader.problem(

@@ -1,4 +1,4 @@
-//! OTLP exporters. The SDK itself reads the variables of headers, compression, batches, resource and sampler.
+//! OTLP exporters. The SDK itself reads the variables of headers, compression, batches and resource.
 //!
 //! An export runs on a thread of the SDK, so that no request waits for it.
 
@@ -14,7 +14,7 @@ use opentelemetry_otlp::{
 };
 use opentelemetry_sdk::{
     Resource,
-    trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider},
+    trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider},
 };
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
@@ -23,7 +23,10 @@ use self::{
     outcomes::{ExportCounts, ObservedMetricExporter, ObservedSpanExporter},
     span_queue::SpanQueue,
 };
-use super::error::TelemetryError;
+use super::{
+    error::TelemetryError,
+    sampling::{SampledIds, sampler},
+};
 use crate::{
     config::otlp::{Otlp, OtlpProtocol, OtlpSignal},
     ports::{
@@ -78,10 +81,7 @@ pub(super) fn tracers(otlp: &Otlp, counts: &Arc<ExportCounts>) -> Result<Option<
     let batches = BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
     let queue = SpanQueue::new(batches, Arc::clone(counts), queued, otlp.max_queued_spans);
     let builder = SdkTracerProvider::builder().with_resource(resource()).with_span_processor(queue);
-    Ok(Some(match otlp.sampling {
-        Some(ratio) => builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)))).build(),
-        None => builder.build(),
-    }))
+    Ok(Some(builder.with_sampler(sampler(otlp.sampling)).with_id_generator(SampledIds::default()).build()))
 }
 
 /// Exports metrics; `None` if they are not exported.

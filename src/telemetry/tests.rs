@@ -14,6 +14,7 @@ use super::{
     access::{AccessEvent, Door, Outcome},
     audit::AuditEvent,
     metrics::{CacheOutcome, MetricsFormat, RevokeReason},
+    sampling::SampledIds,
     sink::Capture,
     *,
 };
@@ -255,15 +256,33 @@ fn trusted_trace_context_is_continued_and_other_is_linked() {
 
 #[test]
 fn request_that_is_not_sampled_has_a_place_and_no_span() {
-    trace::enable();
-    for (sampler, is_sampled) in [(Sampler::AlwaysOff, false), (Sampler::AlwaysOn, true)] {
-        let tracers = SdkTracerProvider::builder().with_sampler(sampler).build();
-        let layer = tracing_opentelemetry::layer().with_tracer(tracers.tracer("test"));
-        with_default(tracing_subscriber::registry().with(layer), || {
-            let (span, place) = trace::begin("GET", Door::Json, &HeaderMap::new(), false, "01");
-            assert_eq!((place.is_valid(), place.is_sampled(), span.is_none()), (true, is_sampled, !is_sampled));
-        });
-    }
+    let ratio = Sampler::TraceIdRatioBased(0.5);
+    let ids = SampledIds::default();
+    let tracers = SdkTracerProvider::builder().with_sampler(ratio.clone()).with_id_generator(ids).build();
+    let layer = tracing_opentelemetry::layer().with_tracer(tracers.tracer("test"));
+    with_default(tracing_subscriber::registry().with(layer), || {
+        let begin = |sampler, headers: &HeaderMap, is_trusted| {
+            trace::sampled(sampler, "GET", Door::Json, headers, is_trusted, "01")
+        };
+        let mut exported = 0;
+        for _ in 0..200 {
+            // The SDK decides by the same id.
+            let (span, place) = begin(&ratio, &HeaderMap::new(), false);
+            assert!(place.is_valid());
+            assert_eq!(place.is_sampled(), !span.is_none());
+            exported += u32::from(place.is_sampled());
+        }
+        assert!((50..150).contains(&exported), "{exported}");
+        // The decision of a trusted caller, about its trace.
+        let follows = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00".parse().unwrap());
+        for is_trusted in [true, false] {
+            let place = begin(&follows, &headers, is_trusted).1;
+            assert_eq!(place.trace_id().to_string() == "0af7651916cd43dd8448eb211c80319c", is_trusted);
+            assert!(!is_trusted || !place.is_sampled());
+        }
+    });
 }
 
 #[test]

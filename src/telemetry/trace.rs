@@ -2,18 +2,22 @@
 //! section
 //! 12).
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
+    Context,
     propagation::{Extractor, Injector, TextMapPropagator as _},
     trace::{SpanContext, SpanId, Status, TraceContextExt as _, TraceFlags, TraceId, TraceState},
 };
-use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::Sampler};
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::access::{Door, Outcome};
+use super::{
+    access::{Door, Outcome},
+    sampling,
+};
 
 tokio::task_local! {
     static PLACE: Option<SpanContext>;
@@ -22,12 +26,13 @@ tokio::task_local! {
 /// The target of request spans and of client spans.
 pub(crate) const TARGET: &str = "request";
 
-/// Whether the process exports traces. It is static because a process has one subscriber.
-static EXPORTED: AtomicBool = AtomicBool::new(false);
+/// Which requests are exported; unset if none is. It is static because a process has one subscriber.
+static SAMPLER: OnceLock<Sampler> = OnceLock::new();
 
 /// Makes later requests get spans.
-pub(super) fn enable() {
-    EXPORTED.store(true, Ordering::Relaxed);
+pub(super) fn enable(sampler: Sampler) {
+    // The first one stays, like the first subscriber.
+    let _ = SAMPLER.set(sampler);
 }
 
 /// Runs work of a request at its place in a trace.
@@ -53,23 +58,46 @@ pub(crate) fn begin(
     is_trusted: bool,
     request_id: &str,
 ) -> (Span, SpanContext) {
-    if !EXPORTED.load(Ordering::Relaxed) {
-        return (Span::none(), forwarded(headers, is_trusted, request_id));
+    match SAMPLER.get() {
+        Some(sampler) => sampled(sampler, method, door, headers, is_trusted, request_id),
+        None => (Span::none(), forwarded(headers, is_trusted, request_id)),
     }
-    let span = request_span(method, door, headers, is_trusted);
-    let place = span.context().span().span_context().clone();
-    // Invalid where the subscriber of the process is not the one of this program.
-    let place = if place.is_valid() { place } else { forwarded(headers, is_trusted, request_id) };
-    // A request that is not sampled needs its place only: without a span, its calls to other systems have none either.
-    let span = if place.is_sampled() { span } else { Span::none() };
-    (span, place)
+}
+
+/// The span and the place of a request that the sampler chooses, and only the place of another one: without a span, its
+/// calls to other systems have none either.
+pub(super) fn sampled(
+    sampler: &Sampler,
+    method: &'static str,
+    door: Door,
+    headers: &HeaderMap,
+    is_trusted: bool,
+    request_id: &str,
+) -> (Span, SpanContext) {
+    let parent = if is_trusted { extract(headers) } else { Context::new() };
+    let place = sampling::decide(sampler, &parent, method);
+    if !place.is_sampled() {
+        return (Span::none(), place);
+    }
+    sampling::in_trace(place.trace_id(), || {
+        let span = request_span(method, door, headers, is_trusted);
+        let place = span.context().span().span_context().clone();
+        // Invalid where the subscriber of the process is not the one of this program.
+        let place = if place.is_valid() { place } else { forwarded(headers, is_trusted, request_id) };
+        (span, place)
+    })
+}
+
+/// The trace context in received headers.
+fn extract(headers: &HeaderMap) -> Context {
+    TraceContextPropagator::new().extract(&ReceivedHeaders(headers))
 }
 
 /// The place of a request without a span: that of a trusted peer, or the begin of a trace that is named like the
 /// request. Such a trace is marked as sampled, because other systems that follow the mark would record nothing of it
 /// otherwise.
 fn forwarded(headers: &HeaderMap, is_trusted: bool, request_id: &str) -> SpanContext {
-    let received = is_trusted.then(|| TraceContextPropagator::new().extract(&ReceivedHeaders(headers)));
+    let received = is_trusted.then(|| extract(headers));
     if let Some(place) = received.map(|context| context.span().span_context().clone()).filter(SpanContext::is_valid) {
         return place;
     }
@@ -117,7 +145,7 @@ pub(crate) fn request_span(method: &'static str, door: Door, headers: &HeaderMap
         http.route = Empty,
         rpc.method = Empty,
     );
-    let context = TraceContextPropagator::new().extract(&ReceivedHeaders(headers));
+    let context = extract(headers);
     if is_trusted {
         // Fails only for a span that is disabled or has already started, which cannot continue a trace.
         let _ = span.set_parent(context);

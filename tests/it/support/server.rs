@@ -316,13 +316,14 @@ fn config(env: &BTreeMap<String, String>) -> Config {
     Config::for_serve(&|name| env.get(name).cloned()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-/// Exports traces to a closed port, because requests have spans only while traces are exported.
+/// Exports traces to a closed port, because only exported requests have spans.
 fn export_traces(env: &BTreeMap<String, String>) {
     static EXPORTING: OnceLock<Telemetry> = OnceLock::new();
     EXPORTING.get_or_init(|| {
         let mut env = env.clone();
         env.insert("ENABLE_OTEL".to_owned(), "true".to_owned());
         env.insert("OTLP_BASE_ENDPOINT".to_owned(), "http://127.0.0.1:9".to_owned());
+        env.insert("OTEL_SAMPLING_RATE".to_owned(), "1".to_owned());
         Telemetry::install(&config(&env).telemetry, Output::Writer(Box::new(std::io::sink()))).unwrap()
     });
 }
