@@ -109,6 +109,10 @@ impl Telemetry {
                     .with_tracer(tracers.tracer("dify-openapi"))
                     .with_location(false)
                     .with_threads(false)
+                    .with_target(false)
+                    // Both cost time whenever a task is polled. Spans have their parents from `tracing`.
+                    .with_tracked_inactivity(false)
+                    .with_context_activation(false)
                     // Request spans only: events would be exported without the redaction of the log.
                     .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target() == trace::TARGET))
             });

@@ -10,6 +10,7 @@ mod openmetrics;
 mod readiness;
 pub(crate) mod requests;
 pub(crate) mod runs;
+mod shared_reader;
 pub(crate) mod sign_ins;
 pub(crate) mod stores;
 pub(crate) mod upstreams;
@@ -20,13 +21,13 @@ use opentelemetry::{
     KeyValue,
     metrics::{Counter, Meter, MeterProvider as _},
 };
-use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::metrics::{SdkMeterProvider, Temporality, exporter::PushMetricExporter as _};
 use prometheus::{Registry, TextEncoder, process_collector::ProcessCollector};
 
 use self::{
     connections::ConnectionMetrics, enterprise::EnterpriseMetrics, jobs::JobMetrics, readiness::ReadinessMetrics,
-    requests::RequestMetrics, runs::RunMetrics, sign_ins::SignInMetrics, stores::StoreMetrics,
-    upstreams::UpstreamMetrics,
+    requests::RequestMetrics, runs::RunMetrics, shared_reader::SharedReader, sign_ins::SignInMetrics,
+    stores::StoreMetrics, upstreams::UpstreamMetrics,
 };
 use super::{
     error::TelemetryError,
@@ -125,10 +126,14 @@ pub(super) fn start(
         .with_registry(registry.clone())
         .build()
         .map_err(|cause| TelemetryError::Exporter(cause.to_string()))?;
-    let mut builder = SdkMeterProvider::builder().with_reader(reader).with_resource(otlp::resource());
-    if let Some(exporter) = otlp.map(|otlp| otlp::metrics(otlp, exports)).transpose()?.flatten() {
-        builder = builder.with_periodic_exporter(exporter);
-    }
+    let builder = SdkMeterProvider::builder().with_resource(otlp::resource());
+    let builder = match otlp.map(|otlp| otlp::metrics(otlp, exports)).transpose()?.flatten() {
+        None => builder.with_reader(reader),
+        Some(exporter) if exporter.temporality() == Temporality::Cumulative => {
+            builder.with_reader(SharedReader::new(reader, exporter))
+        }
+        Some(exporter) => builder.with_reader(reader).with_periodic_exporter(exporter),
+    };
     let provider = builder.build();
     let meter = provider.meter("dify-openapi");
     exports::observe(&meter, exports);

@@ -1,16 +1,17 @@
 //! Metrics over OTLP are those of `/metrics`, with their types, units and resource.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, metric::Data};
+use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, HistogramDataPoint, Metric, metric::Data};
 
 use crate::support::{
-    collector::{Collector, text},
+    collector::{Collector, attributes, text},
     exporting_server::ExportingServer,
     server::free_port,
 };
 
 const CUMULATIVE: i32 = AggregationTemporality::Cumulative as i32;
+const REQUESTS: &str = "http.server.request.duration";
 /// Families of Prometheus that are not instruments of the server.
 const OF_PROMETHEUS: [&str; 2] = ["process_", "target_info"];
 
@@ -57,7 +58,7 @@ async fn metrics_are_exported_over_grpc_and_http_as_they_are_scraped() {
         ])
         .await;
         server.send().await;
-        let (exported, resource) = collector.metrics_with("http.server.request.duration").await;
+        let (exported, resource) = collector.metrics_with(REQUESTS).await;
         assert_eq!(resource["service.name"], text("dify-openapi"), "{protocol}");
         assert_eq!(resource["service.version"], text(env!("CARGO_PKG_VERSION")));
         assert_eq!(resource["deployment.environment.name"], text("test"));
@@ -72,5 +73,48 @@ async fn metrics_are_exported_over_grpc_and_http_as_they_are_scraped() {
             .collect();
         assert_eq!(exported, types, "{protocol}");
         assert!(types.len() > 20, "{types:?}");
+    }
+}
+
+/// How often a route has been requested, by an exported histogram with this temporality.
+fn requests_of(route: &str, metric: &Metric, temporality: AggregationTemporality) -> u64 {
+    let Some(Data::Histogram(histogram)) = &metric.data else { panic!("{metric:?}") };
+    assert_eq!(histogram.aggregation_temporality, temporality as i32);
+    let of_route = |point: &&HistogramDataPoint| attributes(&point.attributes).get("http.route") == Some(&text(route));
+    histogram.data_points.iter().filter(of_route).map(|point| point.count).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scrapes_count_from_the_start_whatever_is_exported() {
+    const ROUTE: &str = "/openapi/v1/_version";
+    for (preference, temporality) in
+        [("cumulative", AggregationTemporality::Cumulative), ("delta", AggregationTemporality::Delta)]
+    {
+        let (collector, endpoint) = Collector::start().await;
+        let server = ExportingServer::start_with(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
+            ("OTEL_METRIC_EXPORT_INTERVAL", "100"),
+            ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", preference),
+        ])
+        .await;
+        for sent in 1..=2 {
+            server.send().await;
+            let expected = if preference == "delta" { 1 } else { sent };
+            let mut exported = 0;
+            for _ in 0..100 {
+                let metric = collector.metrics_with(REQUESTS).await.0.remove(REQUESTS).unwrap();
+                exported = requests_of(ROUTE, &metric, temporality);
+                if exported == expected {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+            assert_eq!(exported, expected, "{preference}");
+            let scraped = reqwest::get(format!("{}/metrics", server.admin)).await.unwrap().text().await.unwrap();
+            let of_route = format!("http_route=\"{ROUTE}\"");
+            let mut lines = scraped.lines().filter(|line| line.contains(&of_route));
+            let count = lines.find(|line| line.starts_with("http_server_request_duration_seconds_count")).unwrap();
+            assert!(count.ends_with(&format!(" {sent}")), "{preference}: {count}");
+        }
     }
 }
