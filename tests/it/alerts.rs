@@ -1,5 +1,7 @@
 //! The alerts and the dashboard of the chart use metrics and labels that the server really has.
 
+mod live;
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use dify_openapi::testing::rpc::proto::GetHealthRequest;
@@ -22,15 +24,23 @@ fn names(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The expressions of the alerts and of the dashboard's panels.
-fn expressions() -> Vec<String> {
+/// The titles and the expressions of the dashboard's panels.
+fn panels() -> Vec<(String, String)> {
     let dashboard = fs::read_to_string(Path::new(CHART).join("dashboards/dify-openapi.json")).unwrap();
     let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap();
-    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
-    let mut found: Vec<_> = targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect();
+    let mut found = Vec::new();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        let title = panel["title"].as_str().unwrap();
+        let expressions = panel["targets"].as_array().unwrap().iter().map(|target| target["expr"].as_str().unwrap());
+        found.extend(expressions.map(|expression| (title.to_owned(), expression.to_owned())));
+    }
     assert!(found.len() > 10);
+    found
+}
 
+/// The expressions of the alerts and of the dashboard's panels.
+fn expressions() -> Vec<String> {
+    let mut found: Vec<_> = panels().into_iter().map(|(_, expression)| expression).collect();
     let rules = fs::read_to_string(Path::new(CHART).join("alerts/rules.yaml")).unwrap();
     let alerts: Vec<_> = rules.split("- alert: ").skip(1).collect();
     assert!(alerts.len() > 5);

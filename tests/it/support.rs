@@ -32,6 +32,7 @@ pub mod plugin_daemon;
 pub mod postgres_pair;
 pub mod postgres_process;
 pub mod process;
+pub mod prometheus;
 pub mod python;
 pub mod redis_pair;
 pub mod redis_process;

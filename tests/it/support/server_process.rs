@@ -61,6 +61,11 @@ impl ServerProcess {
         format!("http://{}{path}", self.inner)
     }
 
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.process.0.id()
+    }
+
     /// Sends SIGKILL and waits for the end. Returns what the process has written.
     pub fn kill(mut self) -> String {
         self.process.0.kill().unwrap();
