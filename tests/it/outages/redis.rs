@@ -1,7 +1,11 @@
 //! Redis outages: bearer tokens work through SQL, and the device flow returns 503.
 
-use super::{Deployment, assert_outcomes, requests};
-use crate::support::Answer;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{Deployment, RECOVERY_LIMIT, assert_outcomes, requests};
+use crate::support::{Answer, Device, redis_process::RedisProcess};
 
 /// The outcomes while Redis does not respond.
 const WITHOUT_REDIS: [(&str, &str); 20] = [
@@ -72,4 +76,22 @@ async fn sign_ins_during_a_pause_of_redis_do_not_lock_the_account() {
     }
     deployment.redis.resume();
     deployment.wait_until_healthy().await;
+}
+
+/// The old master is reachable, and the address leads new connections to its successor.
+#[tokio::test(flavor = "multi_thread")]
+async fn master_that_lost_its_replicas_is_left_for_its_successor() {
+    let (Some(deployment), Some(successor)) = (Deployment::start().await, RedisProcess::start().await) else { return };
+    assert_eq!(deployment.redis.ask("config set min-replicas-to-write 1").trim(), "OK");
+    deployment.redis_proxy.set_target(successor.port);
+    let body = json!({"client_id": "difyctl"});
+    let mut answer = Device::request_codes(&deployment.server, &body).await;
+    assert_eq!(answer.outcome(), (503, "service_unavailable".to_owned()), "{}", answer.text);
+    let began = Instant::now();
+    while answer.status != 200 {
+        assert!(began.elapsed() < RECOVERY_LIMIT, "{}", answer.text);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        answer = Device::request_codes(&deployment.server, &body).await;
+    }
+    deployment.assert_recovers(false).await;
 }

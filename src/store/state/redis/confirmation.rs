@@ -4,7 +4,7 @@ use redis::{Cmd, Pipeline, RedisError, Value};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    driver_error::{domain_error, is_broken, is_read_only},
+    driver_error::{domain_error, is_broken, is_not_master},
     options::WAIT_TIMEOUT_MS,
     pool::ConnectionHandle,
 };
@@ -71,7 +71,7 @@ async fn confirm_together(
     match timeout_at(group.deadline, handle.run_all(&pipeline)).await {
         Ok(Ok(values)) => read(values, writes.len(), group.replicas),
         Ok(Err(error)) => {
-            let needs_reconnect = is_broken(&error) || is_read_only(&error);
+            let needs_reconnect = is_broken(&error) || is_not_master(&error);
             Confirmed { needs_reconnect, ..Confirmed::failed(writes.len(), || domain_error(&error)) }
         }
         Err(_) => {
@@ -86,7 +86,7 @@ async fn confirm_together(
 fn read(mut values: Vec<Value>, writes: usize, required: u8) -> Confirmed {
     let waited = values.pop();
     values.truncate(writes);
-    let needs_reconnect = values.iter().any(|value| is_error(value, is_read_only));
+    let needs_reconnect = values.iter().any(|value| is_error(value, is_not_master));
     match waited {
         Some(Value::Int(count)) if count >= i64::from(required) => {
             Confirmed { replies: values.into_iter().map(Ok).collect(), shortage: Some(false), needs_reconnect }

@@ -11,7 +11,7 @@ use std::{
 use redis::Cmd;
 use tokio::{
     sync::{Notify, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
@@ -26,6 +26,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// Pause after the first failed attempt to connect; it doubles with each further one.
 const MIN_RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 const MAX_RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+/// How long a connection is used at least, if its server replies.
+const MIN_USE: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
 enum ConnectionStatus {
@@ -40,7 +42,7 @@ enum ConnectionStatus {
 #[derive(Default)]
 struct RecheckSignal {
     recheck: Notify,
-    /// The server replies but cannot be used, such as a master that was demoted: reconnect without a probe.
+    /// The server replies but is not the master any more: reconnect without a probe.
     reconnect: AtomicBool,
 }
 
@@ -150,12 +152,15 @@ async fn keep_connected(
 }
 
 async fn until_broken(mut connection: ConnectionHandle, probe: &Cmd, signal: &RecheckSignal) {
+    let made = Instant::now();
     loop {
         tokio::select! {
             () = signal.recheck.notified() => {}
             () = sleep(PROBE_INTERVAL) => {}
         }
         if signal.reconnect.load(Ordering::Acquire) {
+            // There may be no other server yet.
+            sleep_until(made + MIN_USE).await;
             return;
         }
         match timeout(COMMAND_TIMEOUT, connection.run::<i64>(probe)).await {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     confirmed_writes::ConfirmedWrites,
     connection_slot::{ConnectionSlot, SlotConnection, probe_command, unreachable_redis},
-    driver_error::{domain_error, is_broken, is_read_only, is_unknown_script},
+    driver_error::{domain_error, is_broken, is_not_master, is_unknown_script},
     keys::Keys,
     options::COMMAND_TIMEOUT,
     pool::{ConnectionHandle, ConnectionPool, SHARED_CONNECTIONS},
@@ -113,7 +113,7 @@ impl RedisConnections {
         if let Err(error) = &outcome {
             if is_broken(error) {
                 self.recheck_all(false);
-            } else if is_read_only(error) {
+            } else if is_not_master(error) {
                 self.recheck_all(true);
             }
         }

@@ -9,11 +9,13 @@ pub(super) fn is_broken(error: &RedisError) -> bool {
     error.is_io_error() || error.is_unrecoverable_error() || error.kind() == ErrorKind::ClusterConnectionNotFound
 }
 
-/// Whether the server is a replica. Redis 6 wraps an error inside a script into another one, so the message is searched
-/// as well.
-pub(super) fn is_read_only(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
-        || error.detail().is_some_and(|detail| detail.contains("READONLY"))
+/// Whether the server refuses writes because another one is the master, or may have become it: a replica, and a master
+/// without the replicas that it has to have (`min-replicas-to-write`). Redis 6 wraps an error inside a script into another
+/// one, so the message is searched as well.
+pub(super) fn is_not_master(error: &RedisError) -> bool {
+    const CODES: [&str; 2] = ["READONLY", "NOREPLICAS"];
+    error.code().is_some_and(|code| CODES.contains(&code))
+        || error.detail().is_some_and(|detail| CODES.iter().any(|code| detail.contains(code)))
 }
 
 /// Whether the server does not know a script by its hash.
