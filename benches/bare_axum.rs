@@ -201,7 +201,7 @@ async fn codec_alone() -> Result<Router, Box<dyn Error>> {
         metrics: Arc::clone(&telemetry.metrics),
         redis_clock_offset: Arc::new(AtomicI64::new(0)),
     };
-    let state = app::connect_state(&config, &dependencies.clock, &dependencies.redis_clock_offset, None)?;
+    let state = app::connect_state(&config, &dependencies.clock, &dependencies.redis_clock_offset, None, None)?;
     let app = Application::new(&config, sql, state, standalone, dependencies)?;
     let mut routes = routes(app.rpc()).into_iter();
     let health = routes.find(|route| route.policy.http.is_some_and(|http| http.path == HEALTH));

@@ -4,7 +4,7 @@
 //! together, each with its variable and the fix, and without secrets.
 
 mod branding;
-mod client_certificates;
+pub(crate) mod client_certificates;
 pub(crate) mod console;
 pub(crate) mod cors;
 pub(crate) mod data_dir;

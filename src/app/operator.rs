@@ -34,6 +34,6 @@ pub(crate) fn token_issuer(
 }
 
 fn components(config: &Config, sql: Arc<SqlStore>, standalone: bool, dependencies: Dependencies) -> Result<Components> {
-    let state = connect_state(config, &dependencies.clock, &dependencies.redis_clock_offset, None)?;
+    let state = connect_state(config, &dependencies.clock, &dependencies.redis_clock_offset, None, None)?;
     Components::new(config, sql, state, standalone, dependencies)
 }

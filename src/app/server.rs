@@ -86,7 +86,10 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
              set INIT_PASSWORD, or create an account with `dify-openapi account create`"
         );
     }
-    let state = connect_state(&config, &dependencies.clock, &dependencies.redis_clock_offset, observer())?;
+    let redis_files = config.redis.as_ref().map(|redis| &redis.certificate_files);
+    let of_redis = redis_files.map(ReloadableTls::load_certificates).transpose()?.flatten().map(Arc::new);
+    let presented = of_redis.as_ref().map(|certificates| certificates.subscribe());
+    let state = connect_state(&config, &dependencies.clock, &dependencies.redis_clock_offset, observer(), presented)?;
 
     let public = bind(config.listeners.public)?;
     config.bound_to(local(&public)?);
@@ -103,6 +106,7 @@ pub async fn start(mut config: Config, dependencies: Dependencies) -> Result<Run
     let options = listen_options(&config, &memory);
     let mut tls_files: Vec<Arc<dyn Reload>> = Vec::new();
     tls_files.extend(app.client_certificate().map(|certificate| Arc::clone(certificate) as _));
+    tls_files.extend(of_redis.map(|certificates| certificates as _));
     let mut serve = |listener: TcpListener, service: RequestService, tls: Option<&TlsFiles>| {
         let address = local(&listener)?;
         let tls = tls.map(ReloadableTls::load_listener).transpose()?.map(Arc::new);

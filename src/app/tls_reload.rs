@@ -1,7 +1,7 @@
-//! Loads the TLS files of the listeners and of the client certificate again when they change, so that renewed
+//! Loads the TLS files of the listeners, of the client certificate and of Redis again when they change, so that renewed
 //! certificates need no restart.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -9,41 +9,63 @@ use tokio_rustls::rustls::{ServerConfig, sign::CertifiedKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::tls::{TlsError, TlsFiles},
+    config::{client_certificates::CertificateFiles, tls::TlsFiles},
     domain::{Error, Result},
+    ports::outgoing_certificates::OutgoingCertificates,
 };
 
 /// How often the files are compared. Renewals happen days before a certificate expires.
 pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// TLS files, and what was loaded from them: the configuration of a listener, or a client certificate.
-#[derive(Debug)]
+type Digest = [u8; 32];
+
+/// TLS files, and what was loaded from them: the configuration of a listener, or certificates that clients present.
 pub(super) struct ReloadableTls<T> {
-    files: TlsFiles,
-    load: fn(&TlsFiles) -> Result<Arc<T>, TlsError>,
+    /// The file after which messages name all of them.
+    name: String,
+    digest_files: Box<dyn Fn() -> io::Result<Digest> + Send + Sync>,
+    load: Box<dyn Fn() -> Result<Arc<T>, String> + Send + Sync>,
     /// Of the files that were read last.
-    digest: Mutex<[u8; 32]>,
+    digest: Mutex<Digest>,
     current: watch::Sender<Arc<T>>,
 }
 
 impl ReloadableTls<ServerConfig> {
     pub(super) fn load_listener(files: &TlsFiles) -> Result<Self> {
-        Self::new(files, TlsFiles::load)
+        Self::of_tls_files(files, |files| files.load().map_err(|error| error.to_string()))
     }
 }
 
 impl ReloadableTls<CertifiedKey> {
     pub(super) fn load_key(files: &TlsFiles) -> Result<Self> {
-        Self::new(files, |files| files.load_key().map(Arc::new))
+        Self::of_tls_files(files, |files| files.load_key().map(Arc::new).map_err(|error| error.to_string()))
     }
 }
 
-impl<T> ReloadableTls<T> {
-    fn new(files: &TlsFiles, load: fn(&TlsFiles) -> Result<Arc<T>, TlsError>) -> Result<Self> {
+impl ReloadableTls<OutgoingCertificates> {
+    /// The certificates of connections to one server. `None` without files.
+    pub(super) fn load_certificates(files: &CertificateFiles) -> Result<Option<Self>> {
+        let Some(name) = files.first().map(|path| path.display().to_string()) else { return Ok(None) };
+        let (digested, loaded) = (files.clone(), files.clone());
+        Self::new(name, move || digested.digest(), move || loaded.load().map(Arc::new)).map(Some)
+    }
+}
+
+impl<T: 'static> ReloadableTls<T> {
+    fn of_tls_files(files: &TlsFiles, load: fn(&TlsFiles) -> Result<Arc<T>, String>) -> Result<Self> {
+        let (digested, loaded) = (files.clone(), files.clone());
+        Self::new(files.cert.display().to_string(), move || digested.digest(), move || load(&loaded))
+    }
+
+    fn new(
+        name: String,
+        digest_files: impl Fn() -> io::Result<Digest> + Send + Sync + 'static,
+        load: impl Fn() -> Result<Arc<T>, String> + Send + Sync + 'static,
+    ) -> Result<Self> {
         // Before the files are loaded: a change in between is found by the next check.
-        let digest = files.digest().map_err(Error::internal)?;
-        let loaded = load(files).map_err(Error::internal)?;
-        Ok(Self { files: files.clone(), load, digest: Mutex::new(digest), current: watch::Sender::new(loaded) })
+        let digest = Mutex::new(digest_files().map_err(Error::internal)?);
+        let current = watch::Sender::new(load().map_err(Error::internal)?);
+        Ok(Self { name, digest_files: Box::new(digest_files), load: Box::new(load), digest, current })
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<Arc<T>> {
@@ -60,21 +82,21 @@ pub(super) trait Reload: Send + Sync {
 impl<T: Send + Sync> Reload for ReloadableTls<T> {
     fn reload(&self) {
         let mut last = self.digest.lock();
-        let digest = match self.files.digest() {
+        let digest = match (self.digest_files)() {
             Ok(digest) if digest == *last => return,
             Ok(digest) => digest,
             Err(error) => {
-                tracing::warn!(cause = %error, cert = %self.files.cert.display(), "TLS files cannot be read");
+                tracing::warn!(cause = %error, cert = self.name, "TLS files cannot be read");
                 return;
             }
         };
-        match (self.load)(&self.files) {
+        match (self.load)() {
             Ok(loaded) => {
                 self.current.send_replace(loaded);
-                tracing::info!(cert = %self.files.cert.display(), "TLS files were loaded again");
+                tracing::info!(cert = self.name, "TLS files were loaded again");
             }
             Err(error) => {
-                tracing::warn!(cause = %error, cert = %self.files.cert.display(), "changed TLS files cannot be used");
+                tracing::warn!(cause = error, cert = self.name, "changed TLS files cannot be used");
             }
         }
         *last = digest;

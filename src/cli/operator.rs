@@ -132,7 +132,7 @@ impl Operator {
 
     fn state_stores(&self) -> Result<StateStores, CommandError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        Ok(app::connect_state(&self.config, &clock, &Arc::new(AtomicI64::new(0)), None)?)
+        Ok(app::connect_state(&self.config, &clock, &Arc::new(AtomicI64::new(0)), None, None)?)
     }
 
     /// Finds an app by id or by its unique name.

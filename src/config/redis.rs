@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 use super::{
-    client_certificates::read_redis_certificates,
+    client_certificates::{CertificateFiles, read_redis_certificates},
     database::redact_url,
     reader::Reader,
     settings::{self, Setting},
@@ -22,6 +22,8 @@ const MAX_WAIT_REPLICAS: u8 = 5;
 pub struct Redis {
     pub topology: RedisTopology,
     pub certificates: OutgoingCertificates,
+    /// What `certificates` were loaded from.
+    pub certificate_files: CertificateFiles,
     /// The number of replicas that confirm a write which a failover must not take back; 0 for none.
     pub wait_replicas: u8,
     /// Joined to keys by `:` if it is not empty.
@@ -67,9 +69,9 @@ impl Redis {
                 (false, false) => read_standalone(reader)?,
             }
         };
-        let certificates = read_redis_certificates(reader, topology.uses_tls());
+        let (certificates, certificate_files) = read_redis_certificates(reader, topology.uses_tls());
         let key_prefix = reader.text(&settings::REDIS_KEY_PREFIX).unwrap_or_default();
-        Some(Self { topology, certificates, wait_replicas, key_prefix })
+        Some(Self { topology, certificates, certificate_files, wait_replicas, key_prefix })
     }
 
     /// The addresses without passwords.

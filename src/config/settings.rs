@@ -141,7 +141,8 @@ settings! {
         /// As in Dify: a PEM file of the authorities of Redis' certificate, in place of those that other connections
         /// trust.
         REDIS_SSL_CA_CERTS or "`SSL_CERT_FILE`";
-        /// As in Dify: the certificate that this server presents to Redis, a PEM file.
+        /// As in Dify: the certificate that this server presents to Redis, a PEM file. Changed files of `REDIS_SSL_…` are
+        /// loaded again within 30 s, or at once on SIGHUP.
         REDIS_SSL_CERTFILE;
         /// As in Dify: its private key, a PEM file.
         REDIS_SSL_KEYFILE;

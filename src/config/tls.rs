@@ -95,13 +95,7 @@ impl TlsFiles {
 
     /// A digest of the contents of all files, which changes when one is replaced.
     pub(crate) fn digest(&self) -> io::Result<[u8; 32]> {
-        let mut digest = Sha256::new();
-        for path in [Some(&self.cert), Some(&self.key), self.client_ca.as_ref()].into_iter().flatten() {
-            let content = Zeroizing::new(fs::read(path)?);
-            digest.update(content.len().to_le_bytes());
-            digest.update(&*content);
-        }
-        Ok(digest.finalize().into())
+        digest([Some(&self.cert), Some(&self.key), self.client_ca.as_ref()].into_iter().flatten())
     }
 
     fn error(&self, part: TlsFileKind, cause: &dyn std::fmt::Display) -> TlsError {
@@ -111,6 +105,17 @@ impl TlsFiles {
         };
         TlsError { part, path: path.clone(), cause: cause.to_string() }
     }
+}
+
+/// A digest of the contents of files.
+pub(super) fn digest<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> io::Result<[u8; 32]> {
+    let mut digest = Sha256::new();
+    for path in paths {
+        let content = Zeroizing::new(fs::read(path)?);
+        digest.update(content.len().to_le_bytes());
+        digest.update(&*content);
+    }
+    Ok(digest.finalize().into())
 }
 
 /// The file that an error concerns.

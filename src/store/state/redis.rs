@@ -65,7 +65,7 @@ impl RedisState {
             ));
         }
         let keys = Keys::new(options.key_prefix.as_deref());
-        let pool = ConnectionPool::new(&options.topology, &options.certificates)?;
+        let pool = ConnectionPool::new(options.topology, options.certificates, options.authorities)?;
         let connections = RedisConnections::new(pool, &keys, options.wait_replicas);
         Ok(Self { connections, observer: options.observer, keys, clock_offset: options.clock_offset })
     }

@@ -57,7 +57,7 @@ impl RedisConnections {
     }
 
     pub(super) fn is_cluster(&self) -> bool {
-        matches!(*self.pool, ConnectionPool::Cluster(_))
+        self.pool.is_cluster()
     }
 
     pub(super) fn confirms_writes(&self) -> bool {

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::watch;
+
 use crate::ports::{
     outgoing_certificates::OutgoingCertificates, redis_topology::RedisTopology, store_observer::StoreObserver,
 };
@@ -26,8 +28,10 @@ pub(super) const CONFIRMATION_TIMEOUT: Duration = Duration::from_millis(300);
 #[derive(Clone, Debug)]
 pub(crate) struct RedisOptions {
     pub topology: RedisTopology,
-    /// Of TLS connections.
-    pub certificates: OutgoingCertificates,
+    /// Of TLS connections; new ones use the last value.
+    pub certificates: watch::Receiver<Arc<OutgoingCertificates>>,
+    /// The authorities that are trusted where `certificates` have none, as PEM.
+    pub authorities: Option<Vec<u8>>,
     /// Receives the duration of each command.
     pub observer: Option<Arc<dyn StoreObserver>>,
     /// The number of replicas that confirm a write which a failover must not take back; 0 for none.
@@ -43,7 +47,8 @@ impl RedisOptions {
     pub(crate) fn new(topology: RedisTopology) -> Self {
         Self {
             topology,
-            certificates: OutgoingCertificates::default(),
+            certificates: watch::channel(Arc::default()).1,
+            authorities: None,
             observer: None,
             wait_replicas: 0,
             key_prefix: None,
@@ -52,8 +57,14 @@ impl RedisOptions {
     }
 
     #[must_use]
-    pub(crate) fn with_certificates(mut self, certificates: OutgoingCertificates) -> Self {
+    pub(crate) fn with_certificates(mut self, certificates: watch::Receiver<Arc<OutgoingCertificates>>) -> Self {
         self.certificates = certificates;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_authorities(mut self, authorities: Option<Vec<u8>>) -> Self {
+        self.authorities = authorities;
         self
     }
 

@@ -1,12 +1,16 @@
 //! The pool that makes connections, for each topology. Connections leave it for good: their tasks probe and replace
 //! them.
 
+use std::sync::Arc;
+
 use deadpool::managed::{Manager, Object, Pool};
+use parking_lot::Mutex;
 use redis::{
     AsyncConnectionConfig, Client, ClientTlsConfig, Cmd, FromRedisValue, Pipeline, RedisError, TlsCertificates, Value,
     aio::{ConnectionLike as _, MultiplexedConnection},
     cluster_async::ClusterConnection,
 };
+use tokio::sync::watch;
 
 use super::{
     cluster::run_in_cluster,
@@ -23,7 +27,20 @@ pub(super) const SHARED_CONNECTIONS: usize = 4;
 /// Those, and the one of confirmed writes.
 const MAX_CONNECTIONS: usize = SHARED_CONNECTIONS + 1;
 
-pub(super) enum ConnectionPool {
+/// Makes connections with the certificates that were loaded last.
+pub(super) struct ConnectionPool {
+    topology: RedisTopology,
+    /// Trusted where the certificates name no authorities, as PEM.
+    authorities: Option<Vec<u8>>,
+    current: Mutex<CurrentPool>,
+}
+
+struct CurrentPool {
+    certificates: watch::Receiver<Arc<OutgoingCertificates>>,
+    pool: Arc<TopologyPool>,
+}
+
+enum TopologyPool {
     Single(Pool<deadpool_redis::Manager>),
     Sentinel(Pool<SentinelManager>),
     Cluster(Pool<ClusterManager>),
@@ -38,8 +55,39 @@ pub(super) enum ConnectionHandle {
 
 impl ConnectionPool {
     /// Checks the URLs and the certificates. Connects nothing yet.
-    pub(super) fn new(topology: &RedisTopology, certificates: &OutgoingCertificates) -> Result<Self> {
-        let certificates = tls_certificates(certificates);
+    pub(super) fn new(
+        topology: RedisTopology,
+        mut certificates: watch::Receiver<Arc<OutgoingCertificates>>,
+        authorities: Option<Vec<u8>>,
+    ) -> Result<Self> {
+        let loaded = Arc::clone(&certificates.borrow_and_update());
+        let pool = Arc::new(TopologyPool::new(&topology, tls_certificates(&loaded, authorities.as_ref()))?);
+        Ok(Self { topology, authorities, current: Mutex::new(CurrentPool { certificates, pool }) })
+    }
+
+    pub(super) const fn is_cluster(&self) -> bool {
+        matches!(self.topology, RedisTopology::Cluster { .. })
+    }
+
+    /// Makes a connection. The caller sets the time limit.
+    pub(super) async fn connect(&self) -> Result<ConnectionHandle> {
+        self.current()?.connect().await
+    }
+
+    fn current(&self) -> Result<Arc<TopologyPool>> {
+        let mut current = self.current.lock();
+        // An error means that nothing loads the files again.
+        if current.certificates.has_changed().unwrap_or(false) {
+            let loaded = Arc::clone(&current.certificates.borrow_and_update());
+            let certificates = tls_certificates(&loaded, self.authorities.as_ref());
+            current.pool = Arc::new(TopologyPool::new(&self.topology, certificates)?);
+        }
+        Ok(Arc::clone(&current.pool))
+    }
+}
+
+impl TopologyPool {
+    fn new(topology: &RedisTopology, certificates: TlsCertificates) -> Result<Self> {
         match topology {
             RedisTopology::Single { url } => {
                 let connection = AsyncConnectionConfig::new()
@@ -77,8 +125,7 @@ impl ConnectionPool {
         }
     }
 
-    /// Makes a connection. The caller sets the time limit.
-    pub(super) async fn connect(&self) -> Result<ConnectionHandle> {
+    async fn connect(&self) -> Result<ConnectionHandle> {
         match self {
             Self::Single(pool) => take(pool, ConnectionHandle::Node).await,
             Self::Sentinel(pool) => take(pool, ConnectionHandle::Node).await,
@@ -98,14 +145,14 @@ async fn take<M: Manager<Error = RedisError>>(
     pool.get().await.map(|connection| handle(Object::take(connection))).map_err(Error::unavailable)
 }
 
-/// The certificates in the driver's type.
-fn tls_certificates(certificates: &OutgoingCertificates) -> TlsCertificates {
+/// The certificates in the driver's type, with the authorities to trust where they name none.
+fn tls_certificates(certificates: &OutgoingCertificates, authorities: Option<&Vec<u8>>) -> TlsCertificates {
     TlsCertificates {
         client_tls: certificates.client.as_ref().map(|client| ClientTlsConfig {
             client_cert: client.chain.clone(),
             client_key: client.key.expose().as_bytes().to_vec(),
         }),
-        root_cert: certificates.authorities.clone(),
+        root_cert: certificates.authorities.as_ref().or(authorities).cloned(),
     }
 }
 
