@@ -147,7 +147,7 @@ class Server:
 
 
 def wait_for_port(port):
-    for _ in range(4000):
+    for _ in range(15000):
         try:
             socket.create_connection(("127.0.0.1", port), 0.2).close()
             return
