@@ -154,8 +154,10 @@ impl Live {
 
     /// Sets the limit of file descriptors so that nearly all are in use.
     async fn lower_the_descriptor_limit(&self) {
-        let open = self.prometheus.query("process_open_fds").await;
-        self.set_descriptor_limit(&format!("{:.0}:", open[0] / 0.85));
+        // There is no value after a scrape that took too long.
+        if let [open] = self.prometheus.query("process_open_fds").await[..] {
+            self.set_descriptor_limit(&format!("{:.0}:", open / 0.85));
+        }
     }
 
     fn set_descriptor_limit(&self, limit: &str) {

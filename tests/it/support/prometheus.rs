@@ -51,10 +51,7 @@ impl Prometheus {
         let prometheus = Self { url: format!("http://127.0.0.1:{port}"), directory, _process: Process(child) };
         for _ in 0..600 {
             let ready = reqwest::get(format!("{}/-/ready", prometheus.url)).await;
-            if ready.is_ok_and(|response| response.status() == 200)
-                && prometheus.query("up").await == [1.0]
-                && prometheus.firing().await.is_empty()
-            {
+            if ready.is_ok_and(|response| response.status() == 200) && prometheus.query("up").await == [1.0] {
                 return prometheus;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
