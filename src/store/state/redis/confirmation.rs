@@ -4,7 +4,7 @@ use redis::{Cmd, Pipeline, RedisError, Value};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    driver_error::{domain_error, is_broken, is_not_master},
+    driver_error::{Suspicion, domain_error, suspicion_of},
     options::WAIT_TIMEOUT_MS,
     pool::ConnectionHandle,
 };
@@ -32,8 +32,8 @@ pub(super) struct Confirmed {
     pub(super) replies: Vec<Reply>,
     /// Whether too few replicas confirmed a write; `None` when it is unknown.
     pub(super) shortage: Option<bool>,
-    /// Whether the connection cannot be used any more.
-    pub(super) needs_reconnect: bool,
+    /// What the replies say of the connection.
+    pub(super) suspicion: Option<Suspicion>,
 }
 
 /// Runs the writes and waits for the replicas: with one `WAIT`, or in a cluster, where each write may be for another
@@ -49,7 +49,7 @@ pub(super) async fn confirm(handle: ConnectionHandle, group: &Group<'_>) -> Conf
     for confirmed in futures_util::future::join_all(singles).await {
         all.replies.extend(confirmed.replies);
         all.shortage = if all.shortage == Some(true) { all.shortage } else { confirmed.shortage.or(all.shortage) };
-        all.needs_reconnect |= confirmed.needs_reconnect;
+        all.suspicion = all.suspicion.max(confirmed.suspicion);
     }
     all
 }
@@ -71,13 +71,12 @@ async fn confirm_together(
     match timeout_at(group.deadline, handle.run_all(&pipeline)).await {
         Ok(Ok(values)) => read(values, writes.len(), group.replicas),
         Ok(Err(error)) => {
-            let needs_reconnect = is_broken(&error) || is_not_master(&error);
-            Confirmed { needs_reconnect, ..Confirmed::failed(writes.len(), || domain_error(&error)) }
+            Confirmed { suspicion: suspicion_of(&error), ..Confirmed::failed(writes.len(), || domain_error(&error)) }
         }
         Err(_) => {
             let error = || Error::unavailable("Redis did not confirm a write in time");
             // A `WAIT` that goes on would delay the next group.
-            Confirmed { needs_reconnect: true, ..Confirmed::failed(writes.len(), error) }
+            Confirmed { suspicion: Some(Suspicion::Unusable), ..Confirmed::failed(writes.len(), error) }
         }
     }
 }
@@ -86,18 +85,18 @@ async fn confirm_together(
 fn read(mut values: Vec<Value>, writes: usize, required: u8) -> Confirmed {
     let waited = values.pop();
     values.truncate(writes);
-    let needs_reconnect = values.iter().any(|value| is_error(value, is_not_master));
+    let suspicion = values.iter().filter_map(suspicion_of_reply).max();
     match waited {
         Some(Value::Int(count)) if count >= i64::from(required) => {
-            Confirmed { replies: values.into_iter().map(Ok).collect(), shortage: Some(false), needs_reconnect }
+            Confirmed { replies: values.into_iter().map(Ok).collect(), shortage: Some(false), suspicion }
         }
         Some(Value::Int(count)) => {
             let error = || Error::unavailable(format!("{count} of {required} replicas of Redis confirmed a write"));
-            Confirmed { shortage: Some(true), needs_reconnect, ..Confirmed::failed(writes, error) }
+            Confirmed { shortage: Some(true), suspicion, ..Confirmed::failed(writes, error) }
         }
         // A master that is demoted ends the `WAIT` of its clients.
         refused => Confirmed {
-            needs_reconnect: true,
+            suspicion: Some(Suspicion::Unusable),
             ..Confirmed::failed(writes, || Error::unavailable(refusal(refused.as_ref())))
         },
     }
@@ -106,12 +105,15 @@ fn read(mut values: Vec<Value>, writes: usize, required: u8) -> Confirmed {
 impl Confirmed {
     /// No write is confirmed.
     fn failed(writes: usize, error: impl Fn() -> Error) -> Self {
-        Self { replies: (0..writes).map(|_| Err(error())).collect(), shortage: None, needs_reconnect: false }
+        Self { replies: (0..writes).map(|_| Err(error())).collect(), shortage: None, suspicion: None }
     }
 }
 
-fn is_error(value: &Value, is_wanted: impl Fn(&RedisError) -> bool) -> bool {
-    matches!(value, Value::ServerError(error) if is_wanted(&RedisError::from(error.clone())))
+fn suspicion_of_reply(reply: &Value) -> Option<Suspicion> {
+    match reply {
+        Value::ServerError(error) => suspicion_of(&RedisError::from(error.clone())),
+        _ => None,
+    }
 }
 
 /// Why Redis has not executed `WAIT`.

@@ -132,8 +132,8 @@ impl Confirmer {
         let deadline = Instant::now() + CONFIRMATION_TIMEOUT;
         let group = Group { writes, marker_key: &self.marker_key, replicas: self.replicas, deadline };
         let confirmed = confirm(handle, &group).await;
-        if confirmed.needs_reconnect {
-            self.slot.recheck(true);
+        if let Some(suspicion) = confirmed.suspicion {
+            self.slot.recheck(suspicion);
         }
         self.report(confirmed.shortage);
         confirmed.replies

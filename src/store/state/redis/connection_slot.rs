@@ -1,21 +1,19 @@
 //! A connection that a task makes, probes, and replaces when it breaks.
 
 use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use redis::Cmd;
 use tokio::{
     sync::{Notify, watch},
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
-    driver_error::is_broken,
+    driver_error::{Suspicion, is_broken},
     options::{COMMAND_TIMEOUT, CONNECT_TIMEOUT},
     pool::{ConnectionHandle, ConnectionPool},
 };
@@ -26,7 +24,7 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// Pause after the first failed attempt to connect; it doubles with each further one.
 const MIN_RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 const MAX_RECONNECT_PAUSE: Duration = Duration::from_secs(1);
-/// How long a connection is used at least, if its server replies.
+/// How long a connection to a master without replicas is used at least, because there may be no other master.
 const MIN_USE: Duration = Duration::from_secs(1);
 
 #[derive(Clone)]
@@ -42,8 +40,8 @@ enum ConnectionStatus {
 #[derive(Default)]
 struct RecheckSignal {
     recheck: Notify,
-    /// The server replies but is not the master any more: reconnect without a probe.
-    reconnect: AtomicBool,
+    /// The worst one since the last check.
+    suspicion: Mutex<Option<Suspicion>>,
 }
 
 /// A connection that is made when a command first needs it.
@@ -83,11 +81,11 @@ impl ConnectionSlot {
         self.status.get().is_some_and(|status| matches!(*status.borrow(), ConnectionStatus::Up(_)))
     }
 
-    /// Makes the task probe the connection now, or replace it without a probe.
-    pub(super) fn recheck(&self, reconnect: bool) {
-        if reconnect {
-            self.signal.reconnect.store(true, Ordering::Release);
-        }
+    /// Makes the task check the connection now.
+    pub(super) fn recheck(&self, suspicion: Suspicion) {
+        let mut worst = self.signal.suspicion.lock();
+        *worst = (*worst).max(Some(suspicion));
+        drop(worst);
         self.signal.recheck.notify_one();
     }
 }
@@ -129,7 +127,7 @@ async fn keep_connected(
                     tracing::info!("Redis is back");
                 }
                 pause = MIN_RECONNECT_PAUSE;
-                signal.reconnect.store(false, Ordering::Release);
+                signal.suspicion.lock().take();
                 status.send_replace(ConnectionStatus::Up(connection.clone()));
                 tokio::select! {
                     () = until_broken(connection, &probe, &signal) => {}
@@ -158,10 +156,11 @@ async fn until_broken(mut connection: ConnectionHandle, probe: &Cmd, signal: &Re
             () = signal.recheck.notified() => {}
             () = sleep(PROBE_INTERVAL) => {}
         }
-        if signal.reconnect.load(Ordering::Acquire) {
-            // There may be no other server yet.
-            sleep_until(made + MIN_USE).await;
-            return;
+        let suspicion = signal.suspicion.lock().take();
+        match suspicion {
+            Some(Suspicion::Unusable) => return,
+            Some(Suspicion::LacksReplicas) if made.elapsed() >= MIN_USE => return,
+            Some(Suspicion::LacksReplicas | Suspicion::Broken) | None => {}
         }
         match timeout(COMMAND_TIMEOUT, connection.run::<i64>(probe)).await {
             // A reply shows that the connection works, also when the reply is an error.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     confirmed_writes::ConfirmedWrites,
     connection_slot::{ConnectionSlot, SlotConnection, probe_command, unreachable_redis},
-    driver_error::{domain_error, is_broken, is_not_master, is_unknown_script},
+    driver_error::{Suspicion, domain_error, is_unknown_script, suspicion_of},
     keys::Keys,
     options::COMMAND_TIMEOUT,
     pool::{ConnectionHandle, ConnectionPool, SHARED_CONNECTIONS},
@@ -107,15 +107,11 @@ impl RedisConnections {
         }
         let run = async { Ok(self.handle().await?.run(&command).await) };
         let outcome = timeout_at(deadline, run).await.unwrap_or_else(|elapsed| {
-            self.recheck_all(false);
+            self.recheck_all(Suspicion::Broken);
             Err(Error::unavailable(elapsed))
         })?;
-        if let Err(error) = &outcome {
-            if is_broken(error) {
-                self.recheck_all(false);
-            } else if is_not_master(error) {
-                self.recheck_all(true);
-            }
+        if let Some(suspicion) = outcome.as_ref().err().and_then(suspicion_of) {
+            self.recheck_all(suspicion);
         }
         Ok(outcome)
     }
@@ -137,9 +133,9 @@ impl RedisConnections {
         }
     }
 
-    fn recheck_all(&self, reconnect: bool) {
+    fn recheck_all(&self, suspicion: Suspicion) {
         for slot in &self.slots {
-            slot.recheck(reconnect);
+            slot.recheck(suspicion);
         }
     }
 }

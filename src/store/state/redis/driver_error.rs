@@ -4,18 +4,40 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::domain::Error;
 
+/// What is known of a connection before its next probe.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Suspicion {
+    /// It may be broken: probe it.
+    Broken,
+    /// Its server is a master without the replicas that it has to have (`min-replicas-to-write`), so another one may have
+    /// become the master: replace it, unless it is new.
+    LacksReplicas,
+    /// Its server replies but cannot be used, such as a master that was demoted: replace
+    /// it.
+    Unusable,
+}
+
 /// Whether the connection has to be replaced.
 pub(super) fn is_broken(error: &RedisError) -> bool {
     error.is_io_error() || error.is_unrecoverable_error() || error.kind() == ErrorKind::ClusterConnectionNotFound
 }
 
-/// Whether the server refuses writes because another one is the master, or may have become it: a replica, and a master
-/// without the replicas that it has to have (`min-replicas-to-write`). Redis 6 wraps an error inside a script into another
-/// one, so the message is searched as well.
-pub(super) fn is_not_master(error: &RedisError) -> bool {
-    const CODES: [&str; 2] = ["READONLY", "NOREPLICAS"];
-    error.code().is_some_and(|code| CODES.contains(&code))
-        || error.detail().is_some_and(|detail| CODES.iter().any(|code| detail.contains(code)))
+/// What an error says of its connection. `None`: nothing.
+pub(super) fn suspicion_of(error: &RedisError) -> Option<Suspicion> {
+    if is_broken(error) {
+        Some(Suspicion::Broken)
+    } else if has_code(error, "READONLY") {
+        Some(Suspicion::Unusable)
+    } else if has_code(error, "NOREPLICAS") {
+        Some(Suspicion::LacksReplicas)
+    } else {
+        None
+    }
+}
+
+/// Redis 6 wraps an error inside a script into another one, so the message is searched as well.
+fn has_code(error: &RedisError, code: &str) -> bool {
+    error.code() == Some(code) || error.detail().is_some_and(|detail| detail.contains(code))
 }
 
 /// Whether the server does not know a script by its hash.
