@@ -33,12 +33,13 @@ impl RedisProcess {
         Self::start_as(true, configuration).await
     }
 
-    /// Starts a replica of a server on a port, and waits until it has the data. After its promotion a restart leaves it
-    /// a master.
+    /// Starts a replica of a server on a port, and waits until it has the data and confirms writes. After its promotion a
+    /// restart leaves it a master.
     pub async fn start_replica(master: u16) -> Option<Self> {
         let replica = Self::start().await?;
         assert_eq!(replica.ask(&format!("replicaof 127.0.0.1 {master}")).trim(), "OK");
         replica.wait_for("info replication", |state| state.contains("master_link_status:up")).await;
+        wait_until_confirmed(master).await;
         Some(replica)
     }
 
@@ -137,6 +138,21 @@ impl RedisProcess {
         }
         panic!("redis-server did not start");
     }
+}
+
+/// Waits until a replica confirms a write, which a new one does after up to a second.
+async fn wait_until_confirmed(master: u16) {
+    let client = redis::Client::open(format!("redis://127.0.0.1:{master}/0")).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut write = redis::pipe();
+    write.cmd("SET").arg("confirmed").arg(1).arg("PX").arg(1).ignore().cmd("WAIT").arg(1).arg(100);
+    for _ in 0..100 {
+        let (replicas,): (u32,) = write.query_async(&mut connection).await.unwrap();
+        if replicas > 0 {
+            return;
+        }
+    }
+    panic!("no replica of the server on port {master} confirms a write");
 }
 
 impl Drop for RedisProcess {
