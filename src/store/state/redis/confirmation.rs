@@ -4,7 +4,7 @@ use redis::{Cmd, Pipeline, RedisError, Value};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    driver_error::{Suspicion, domain_error, suspicion_of},
+    driver_error::{ConnectionFault, domain_error, fault_of},
     options::WAIT_TIMEOUT_MS,
     pool::ConnectionHandle,
 };
@@ -33,7 +33,7 @@ pub(super) struct Confirmed {
     /// Whether too few replicas confirmed a write; `None` when it is unknown.
     pub(super) shortage: Option<bool>,
     /// What the replies say of the connection.
-    pub(super) suspicion: Option<Suspicion>,
+    pub(super) fault: Option<ConnectionFault>,
 }
 
 /// Runs the writes and waits for the replicas: with one `WAIT`, or in a cluster, where each write may be for another
@@ -49,7 +49,7 @@ pub(super) async fn confirm(handle: ConnectionHandle, group: &Group<'_>) -> Conf
     for confirmed in futures_util::future::join_all(singles).await {
         all.replies.extend(confirmed.replies);
         all.shortage = if all.shortage == Some(true) { all.shortage } else { confirmed.shortage.or(all.shortage) };
-        all.suspicion = all.suspicion.max(confirmed.suspicion);
+        all.fault = all.fault.max(confirmed.fault);
     }
     all
 }
@@ -71,12 +71,14 @@ async fn confirm_together(
     match timeout_at(group.deadline, handle.run_all(&pipeline)).await {
         Ok(Ok(values)) => read(values, writes.len(), group.replicas),
         Ok(Err(error)) => {
-            Confirmed { suspicion: suspicion_of(&error), ..Confirmed::failed(writes.len(), || domain_error(&error)) }
+            // Without a probe, which a `WAIT` that goes on would delay.
+            let fault = fault_of(&error).map(|_| ConnectionFault::Unusable);
+            Confirmed { fault, ..Confirmed::failed(writes.len(), || domain_error(&error)) }
         }
         Err(_) => {
             let error = || Error::unavailable("Redis did not confirm a write in time");
             // A `WAIT` that goes on would delay the next group.
-            Confirmed { suspicion: Some(Suspicion::Unusable), ..Confirmed::failed(writes.len(), error) }
+            Confirmed { fault: Some(ConnectionFault::Unusable), ..Confirmed::failed(writes.len(), error) }
         }
     }
 }
@@ -85,18 +87,18 @@ async fn confirm_together(
 fn read(mut values: Vec<Value>, writes: usize, required: u8) -> Confirmed {
     let waited = values.pop();
     values.truncate(writes);
-    let suspicion = values.iter().filter_map(suspicion_of_reply).max();
+    let fault = values.iter().filter_map(fault_of_reply).max();
     match waited {
         Some(Value::Int(count)) if count >= i64::from(required) => {
-            Confirmed { replies: values.into_iter().map(Ok).collect(), shortage: Some(false), suspicion }
+            Confirmed { replies: values.into_iter().map(Ok).collect(), shortage: Some(false), fault }
         }
         Some(Value::Int(count)) => {
             let error = || Error::unavailable(format!("{count} of {required} replicas of Redis confirmed a write"));
-            Confirmed { shortage: Some(true), suspicion, ..Confirmed::failed(writes, error) }
+            Confirmed { shortage: Some(true), fault, ..Confirmed::failed(writes, error) }
         }
         // A master that is demoted ends the `WAIT` of its clients.
         refused => Confirmed {
-            suspicion: Some(Suspicion::Unusable),
+            fault: Some(ConnectionFault::Unusable),
             ..Confirmed::failed(writes, || Error::unavailable(refusal(refused.as_ref())))
         },
     }
@@ -105,13 +107,13 @@ fn read(mut values: Vec<Value>, writes: usize, required: u8) -> Confirmed {
 impl Confirmed {
     /// No write is confirmed.
     fn failed(writes: usize, error: impl Fn() -> Error) -> Self {
-        Self { replies: (0..writes).map(|_| Err(error())).collect(), shortage: None, suspicion: None }
+        Self { replies: (0..writes).map(|_| Err(error())).collect(), shortage: None, fault: None }
     }
 }
 
-fn suspicion_of_reply(reply: &Value) -> Option<Suspicion> {
+fn fault_of_reply(reply: &Value) -> Option<ConnectionFault> {
     match reply {
-        Value::ServerError(error) => suspicion_of(&RedisError::from(error.clone())),
+        Value::ServerError(error) => fault_of(&RedisError::from(error.clone())),
         _ => None,
     }
 }

@@ -132,8 +132,8 @@ impl Confirmer {
         let deadline = Instant::now() + CONFIRMATION_TIMEOUT;
         let group = Group { writes, marker_key: &self.marker_key, replicas: self.replicas, deadline };
         let confirmed = confirm(handle, &group).await;
-        if let Some(suspicion) = confirmed.suspicion {
-            self.slot.recheck(suspicion);
+        if let Some(fault) = confirmed.fault {
+            self.slot.recheck(fault);
         }
         self.report(confirmed.shortage);
         confirmed.replies

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    driver_error::{Suspicion, is_broken},
+    driver_error::{ConnectionFault, is_broken},
     options::{COMMAND_TIMEOUT, CONNECT_TIMEOUT},
     pool::{ConnectionHandle, ConnectionPool},
 };
@@ -41,7 +41,7 @@ enum ConnectionStatus {
 struct RecheckSignal {
     recheck: Notify,
     /// The worst one since the last check.
-    suspicion: Mutex<Option<Suspicion>>,
+    fault: Mutex<Option<ConnectionFault>>,
 }
 
 /// A connection that is made when a command first needs it.
@@ -82,9 +82,9 @@ impl ConnectionSlot {
     }
 
     /// Makes the task check the connection now.
-    pub(super) fn recheck(&self, suspicion: Suspicion) {
-        let mut worst = self.signal.suspicion.lock();
-        *worst = (*worst).max(Some(suspicion));
+    pub(super) fn recheck(&self, fault: ConnectionFault) {
+        let mut worst = self.signal.fault.lock();
+        *worst = (*worst).max(Some(fault));
         drop(worst);
         self.signal.recheck.notify_one();
     }
@@ -127,7 +127,7 @@ async fn keep_connected(
                     tracing::info!("Redis is back");
                 }
                 pause = MIN_RECONNECT_PAUSE;
-                signal.suspicion.lock().take();
+                signal.fault.lock().take();
                 status.send_replace(ConnectionStatus::Up(connection.clone()));
                 tokio::select! {
                     () = until_broken(connection, &probe, &signal) => {}
@@ -156,11 +156,11 @@ async fn until_broken(mut connection: ConnectionHandle, probe: &Cmd, signal: &Re
             () = signal.recheck.notified() => {}
             () = sleep(PROBE_INTERVAL) => {}
         }
-        let suspicion = signal.suspicion.lock().take();
-        match suspicion {
-            Some(Suspicion::Unusable) => return,
-            Some(Suspicion::LacksReplicas) if made.elapsed() >= MIN_USE => return,
-            Some(Suspicion::LacksReplicas | Suspicion::Broken) | None => {}
+        let fault = signal.fault.lock().take();
+        match fault {
+            Some(ConnectionFault::Unusable) => return,
+            Some(ConnectionFault::LacksReplicas) if made.elapsed() >= MIN_USE => return,
+            Some(ConnectionFault::LacksReplicas | ConnectionFault::Broken) | None => {}
         }
         match timeout(COMMAND_TIMEOUT, connection.run::<i64>(probe)).await {
             // A reply shows that the connection works, also when the reply is an error.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     confirmed_writes::ConfirmedWrites,
     connection_slot::{ConnectionSlot, SlotConnection, probe_command, unreachable_redis},
-    driver_error::{Suspicion, domain_error, is_unknown_script, suspicion_of},
+    driver_error::{ConnectionFault, domain_error, fault_of, is_unknown_script},
     keys::Keys,
     options::COMMAND_TIMEOUT,
     pool::{ConnectionHandle, ConnectionPool, SHARED_CONNECTIONS},
@@ -107,11 +107,11 @@ impl RedisConnections {
         }
         let run = async { Ok(self.handle().await?.run(&command).await) };
         let outcome = timeout_at(deadline, run).await.unwrap_or_else(|elapsed| {
-            self.recheck_all(Suspicion::Broken);
+            self.recheck_all(ConnectionFault::Broken);
             Err(Error::unavailable(elapsed))
         })?;
-        if let Some(suspicion) = outcome.as_ref().err().and_then(suspicion_of) {
-            self.recheck_all(suspicion);
+        if let Some(fault) = outcome.as_ref().err().and_then(fault_of) {
+            self.recheck_all(fault);
         }
         Ok(outcome)
     }
@@ -133,9 +133,9 @@ impl RedisConnections {
         }
     }
 
-    fn recheck_all(&self, suspicion: Suspicion) {
+    fn recheck_all(&self, fault: ConnectionFault) {
         for slot in &self.slots {
-            slot.recheck(suspicion);
+            slot.recheck(fault);
         }
     }
 }

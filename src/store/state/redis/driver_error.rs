@@ -6,14 +6,13 @@ use crate::domain::Error;
 
 /// What is known of a connection before its next probe.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Suspicion {
+pub(super) enum ConnectionFault {
     /// It may be broken: probe it.
     Broken,
     /// Its server is a master without the replicas that it has to have (`min-replicas-to-write`), so another one may have
     /// become the master: replace it, unless it is new.
     LacksReplicas,
-    /// Its server replies but cannot be used, such as a master that was demoted: replace
-    /// it.
+    /// Its server replies but cannot be used, such as a master that was demoted: replace it.
     Unusable,
 }
 
@@ -23,13 +22,13 @@ pub(super) fn is_broken(error: &RedisError) -> bool {
 }
 
 /// What an error says of its connection. `None`: nothing.
-pub(super) fn suspicion_of(error: &RedisError) -> Option<Suspicion> {
+pub(super) fn fault_of(error: &RedisError) -> Option<ConnectionFault> {
     if is_broken(error) {
-        Some(Suspicion::Broken)
+        Some(ConnectionFault::Broken)
     } else if has_code(error, "READONLY") {
-        Some(Suspicion::Unusable)
+        Some(ConnectionFault::Unusable)
     } else if has_code(error, "NOREPLICAS") {
-        Some(Suspicion::LacksReplicas)
+        Some(ConnectionFault::LacksReplicas)
     } else {
         None
     }
