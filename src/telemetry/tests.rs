@@ -16,6 +16,7 @@ use super::{
     metrics::{CacheOutcome, MetricsFormat, RevokeReason},
     sampling::SampledIds,
     sink::Capture,
+    trace::TracedRequest,
     *,
 };
 use crate::{
@@ -234,6 +235,10 @@ fn servers_in_one_process_have_separate_metrics() {
     second.shutdown(Duration::from_secs(5));
 }
 
+fn traced(headers: &HeaderMap, is_trusted: bool) -> TracedRequest<'_> {
+    TracedRequest { method: "GET", door: Door::Json, headers, is_trusted, id: "01" }
+}
+
 #[test]
 fn trusted_trace_context_is_continued_and_other_is_linked() {
     let tracers = SdkTracerProvider::builder().build();
@@ -243,7 +248,7 @@ fn trusted_trace_context_is_continued_and_other_is_linked() {
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         headers.insert("traceparent", parent.parse().unwrap());
         for is_trusted in [true, false] {
-            let span = trace::request_span("GET", Door::Json, &headers, is_trusted);
+            let span = trace::request_span(traced(&headers, is_trusted));
             let mut out = HeaderMap::new();
             trace::inject(&span, &mut out);
             let sent = out["traceparent"].to_str().unwrap();
@@ -261,9 +266,8 @@ fn request_that_is_not_sampled_has_a_place_and_no_span() {
     let tracers = SdkTracerProvider::builder().with_sampler(ratio.clone()).with_id_generator(ids).build();
     let layer = tracing_opentelemetry::layer().with_tracer(tracers.tracer("test"));
     with_default(tracing_subscriber::registry().with(layer), || {
-        let begin = |sampler, headers: &HeaderMap, is_trusted| {
-            trace::sampled(sampler, "GET", Door::Json, headers, is_trusted, "01")
-        };
+        let begin =
+            |sampler: &Sampler, headers: &HeaderMap, is_trusted| trace::sampled(sampler, traced(headers, is_trusted));
         let mut exported = 0;
         for _ in 0..200 {
             // The SDK decides by the same id.
@@ -294,7 +298,7 @@ fn sampled_flag_of_an_untrusted_peer_does_not_decide() {
         let mut headers = HeaderMap::new();
         headers.insert("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap());
         for is_trusted in [true, false] {
-            let span = trace::request_span("GET", Door::Json, &headers, is_trusted);
+            let span = trace::request_span(traced(&headers, is_trusted));
             let mut out = HeaderMap::new();
             trace::inject(&span, &mut out);
             let is_sampled = out.get("traceparent").is_some_and(|sent| sent.as_bytes().ends_with(b"-01"));

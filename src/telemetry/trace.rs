@@ -50,40 +50,38 @@ pub(crate) fn current_place() -> Option<SpanContext> {
     PLACE.try_with(Clone::clone).ok().flatten()
 }
 
+/// What is known of a request when its span begins.
+#[derive(Clone, Copy)]
+pub(crate) struct TracedRequest<'a> {
+    pub method: &'static str,
+    pub door: Door,
+    pub headers: &'a HeaderMap,
+    /// Whether the peer is trusted, whose trace is continued then.
+    pub is_trusted: bool,
+    pub id: &'a str,
+}
+
 /// The span of a request, which is disabled when it is not exported, and its place in a trace.
-pub(crate) fn begin(
-    method: &'static str,
-    door: Door,
-    headers: &HeaderMap,
-    is_trusted: bool,
-    request_id: &str,
-) -> (Span, SpanContext) {
+pub(crate) fn begin(request: TracedRequest<'_>) -> (Span, SpanContext) {
     match SAMPLER.get() {
-        Some(sampler) => sampled(sampler, method, door, headers, is_trusted, request_id),
-        None => (Span::none(), forwarded(headers, is_trusted, request_id)),
+        Some(sampler) => sampled(sampler, request),
+        None => (Span::none(), forwarded(request)),
     }
 }
 
 /// The span and the place of a request that the sampler chooses, and only the place of another one: without a span, its
 /// calls to other systems have none either.
-pub(super) fn sampled(
-    sampler: &Sampler,
-    method: &'static str,
-    door: Door,
-    headers: &HeaderMap,
-    is_trusted: bool,
-    request_id: &str,
-) -> (Span, SpanContext) {
-    let parent = if is_trusted { extract(headers) } else { Context::new() };
-    let place = sampling::decide(sampler, &parent, method);
+pub(super) fn sampled(sampler: &Sampler, request: TracedRequest<'_>) -> (Span, SpanContext) {
+    let parent = if request.is_trusted { extract(request.headers) } else { Context::new() };
+    let place = sampling::decide(sampler, &parent, request.method);
     if !place.is_sampled() {
         return (Span::none(), place);
     }
     sampling::in_trace(place.trace_id(), || {
-        let span = request_span(method, door, headers, is_trusted);
+        let span = request_span(request);
         let place = span.context().span().span_context().clone();
         // Invalid where the subscriber of the process is not the one of this program.
-        let place = if place.is_valid() { place } else { forwarded(headers, is_trusted, request_id) };
+        let place = if place.is_valid() { place } else { forwarded(request) };
         (span, place)
     })
 }
@@ -96,14 +94,14 @@ fn extract(headers: &HeaderMap) -> Context {
 /// The place of a request without a span: that of a trusted peer, or the begin of a trace that is named like the
 /// request. Such a trace is marked as sampled, because other systems that follow the mark would record nothing of it
 /// otherwise.
-fn forwarded(headers: &HeaderMap, is_trusted: bool, request_id: &str) -> SpanContext {
-    let received = is_trusted.then(|| extract(headers));
+fn forwarded(request: TracedRequest<'_>) -> SpanContext {
+    let received = request.is_trusted.then(|| extract(request.headers));
     if let Some(place) = received.map(|context| context.span().span_context().clone()).filter(SpanContext::is_valid) {
         return place;
     }
     // Both halves of an id are unique in the process and among processes; the second one is never 0.
-    let trace = TraceId::from_hex(request_id).unwrap_or(TraceId::INVALID);
-    let span = request_id.get(16..).and_then(|half| SpanId::from_hex(half).ok()).unwrap_or(SpanId::INVALID);
+    let trace = TraceId::from_hex(request.id).unwrap_or(TraceId::INVALID);
+    let span = request.id.get(16..).and_then(|half| SpanId::from_hex(half).ok()).unwrap_or(SpanId::INVALID);
     SpanContext::new(trace, span, TraceFlags::SAMPLED, false, TraceState::default())
 }
 
@@ -135,18 +133,18 @@ pub(crate) fn record_outcome(span: &Span, method: &'static str, route: &'static 
 
 /// The span of a request. It continues the trace of a trusted peer. Any other peer's trace is only linked, because its
 /// `sampled` flag would decide what this service exports.
-pub(crate) fn request_span(method: &'static str, door: Door, headers: &HeaderMap, is_trusted: bool) -> Span {
+pub(super) fn request_span(request: TracedRequest<'_>) -> Span {
     let span = tracing::info_span!(
         target: TARGET,
         "request",
-        otel.name = method,
+        otel.name = request.method,
         otel.kind = "server",
-        door = door.as_str(),
+        door = request.door.as_str(),
         http.route = Empty,
         rpc.method = Empty,
     );
-    let context = extract(headers);
-    if is_trusted {
+    let context = extract(request.headers);
+    if request.is_trusted {
         // Fails only for a span that is disabled or has already started, which cannot continue a trace.
         let _ = span.set_parent(context);
     } else if context.span().span_context().is_valid() {

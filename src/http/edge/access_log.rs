@@ -30,7 +30,8 @@ use crate::{
         access::{self, AccessEvent, CLIENT_CLOSED, Door, Outcome},
         carry::RequestScope,
         metrics::requests::InFlight,
-        origin, request_id, trace,
+        origin, request_id,
+        trace::{self, TracedRequest},
     },
 };
 
@@ -44,7 +45,8 @@ where
     let peer = request.extensions().get::<PeerAddr>();
     let is_trusted = edge.trusts_peers || peer.is_some_and(|peer| edge.trusted_proxies.trusts(peer.0.ip()));
     let request_id = request_id::current();
-    let (span, place) = trace::begin(method, door, request.headers(), is_trusted, &request_id);
+    let (span, place) =
+        trace::begin(TracedRequest { method, door, headers: request.headers(), is_trusted, id: &request_id });
     let mut open = OpenRequest {
         began: Instant::now(),
         _in_flight: edge.metrics.requests.begin(),

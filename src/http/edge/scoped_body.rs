@@ -65,7 +65,13 @@ mod tests {
 
     #[tokio::test]
     async fn body_is_read_and_dropped_in_the_scope_of_its_request() {
-        let (_, place) = trace::begin("GET", crate::telemetry::access::Door::Json, &http::HeaderMap::new(), false, ID);
+        let (_, place) = trace::begin(trace::TracedRequest {
+            method: "GET",
+            door: crate::telemetry::access::Door::Json,
+            headers: &http::HeaderMap::new(),
+            is_trusted: false,
+            id: ID,
+        });
         let scope =
             RequestScope { request_id: Arc::from(ID), origin: None, place: Some(place.clone()), span: Span::none() };
         let notes = Arc::<Mutex<Vec<String>>>::default();
