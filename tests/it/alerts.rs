@@ -9,9 +9,8 @@ use dify_openapi::testing::rpc::proto::GetHealthRequest;
 use crate::support::{
     Answer, Browser, Stores, TestServer,
     grpc::{Clients, channel},
+    prometheus::CHART,
 };
-
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/dify-openapi");
 
 /// Metrics without a panel: they describe the process and do not change.
 const UNSHOWN: [&str; 2] = ["process_start_time_seconds", "target_info"];

@@ -1,6 +1,9 @@
 //! Metrics over OTLP are those of `/metrics`, with their types, units and resource.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, HistogramDataPoint, Metric, metric::Data};
 
@@ -76,12 +79,13 @@ async fn metrics_are_exported_over_grpc_and_http_as_they_are_scraped() {
     }
 }
 
-/// How often a route has been requested, by an exported histogram with this temporality.
-fn requests_of(route: &str, metric: &Metric, temporality: AggregationTemporality) -> u64 {
+/// How often a route has been requested, by a histogram with this temporality that was exported after a time.
+fn requests_of(route: &str, metric: &Metric, temporality: AggregationTemporality, after: u128) -> u64 {
     let Some(Data::Histogram(histogram)) = &metric.data else { panic!("{metric:?}") };
     assert_eq!(histogram.aggregation_temporality, temporality as i32);
     let of_route = |point: &&HistogramDataPoint| attributes(&point.attributes).get("http.route") == Some(&text(route));
-    histogram.data_points.iter().filter(of_route).map(|point| point.count).sum()
+    let points = histogram.data_points.iter().filter(|point| u128::from(point.time_unix_nano) > after);
+    points.filter(of_route).map(|point| point.count).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,12 +102,13 @@ async fn scrapes_count_from_the_start_whatever_is_exported() {
         ])
         .await;
         for sent in 1..=2 {
+            let before = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
             server.send().await;
             let expected = if preference == "delta" { 1 } else { sent };
             let mut exported = 0;
             for _ in 0..100 {
                 let metric = collector.metrics_with(REQUESTS).await.0.remove(REQUESTS).unwrap();
-                exported = requests_of(ROUTE, &metric, temporality);
+                exported = requests_of(ROUTE, &metric, temporality, before);
                 if exported == expected {
                     break;
                 }

@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use super::{Answer, process::Process, server::free_port};
 
-const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/dify-openapi");
+/// The directory of the chart.
+pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/dify-openapi");
 /// The name of its only job.
 const JOB: &str = "dify-openapi";
 /// The time over which rates are computed, with 20 scrapes.
